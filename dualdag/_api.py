@@ -1,0 +1,313 @@
+"""What users call: run, plan, load, register, shutdown."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from dualdag.config import Settings, settings, user_cache_folder
+from dualdag.errors import ConfigError, GraphError
+from dualdag.graph import (
+    Graph,
+    Node,
+    check_fingerprints,
+    compile_graph,
+    map_nodes,
+    nodes_in,
+    outside_tasks,
+    paused_collector,
+)
+
+if TYPE_CHECKING:
+    from dualdag.execution import RunResult
+    from dualdag.planning import FileView, Plan
+    from dualdag.store import Store
+
+__all__ = ["load", "plan", "register", "run", "run_result", "shutdown"]
+
+R = TypeVar("R")
+Refresh = str | Node[Any] | Iterable[str | Node[Any]]
+
+
+@overload
+def run(x: Node[R], **options: Any) -> R: ...
+@overload
+def run(x: Any, **options: Any) -> Any: ...
+def run(
+    x: Any,
+    *,
+    backend: Any = None,
+    store: Any = None,
+    refresh: Refresh = (),
+    keep_going: bool = False,
+    workers: int | None = None,
+    progress: str | None = None,
+    now: datetime | None = None,
+    durable: bool | None = None,
+    secret: str | None = None,
+    backend_options: Mapping[str, Any] | None = None,
+) -> Any:
+    """Run what is needed and return the values.
+
+    Parameters
+    ----------
+    x : Node, or container of nodes
+        What is wanted; lists, tuples, dicts, sets and dataclass fields may hold nodes.
+    backend : str or client, optional
+        Name or URL of a backend, or a client of an engine.
+    store : str or path, optional
+        Where results live: any fsspec URL.
+    refresh : str, Node, or several of them
+        Names of artifacts or named nodes, or nodes, to run again whatever the store says; ``"all"``
+        for every artifact that is neither manual nor frozen.
+    keep_going : bool
+        Whether to run everything that does not depend on a failure before telling of it.
+    workers : int, optional
+        Workers of the embedded backends; by default one per processor.
+    progress : {"auto", "bar", "lines", "off"}, optional
+        How progress is shown, on standard error.
+    now : datetime, optional
+        The clock of the run, for cadences and versions.
+    durable : bool, optional
+        Whether to fsync what is kept.
+    secret : str, optional
+        Signs records.
+    backend_options : mapping, optional
+        Passed to the engine when dualdag starts it.
+
+    Returns
+    -------
+    object
+        The value of a node; or the same container with values in place of nodes.
+
+    Raises
+    ------
+    Exception
+        A failing task raises its own exception, with a note that names node, file and line.
+    ExceptionGroup
+        With ``keep_going=True``, of every failure.
+    GraphError
+        When the graph makes no sense, or no node is in `x`.
+
+    Examples
+    --------
+    >>> import dualdag as dag
+    >>> add = dag.task(lambda x, y: x + y)
+    >>> dag.run({"three": add(1, 2)}, store="memory://docs-run")
+    {'three': 3}
+    """
+    result = run_result(
+        x,
+        refresh=refresh,
+        keep_going=keep_going,
+        backend=backend,
+        store=store,
+        workers=workers,
+        progress=progress,
+        now=now,
+        durable=durable,
+        secret=secret,
+        backend_options=backend_options,
+    )
+    graph = result.plan.graph
+
+    def value_of(node: Node[Any]) -> Any:
+        return result.values[graph.index[node._key]]
+
+    return map_nodes(x, value_of)
+
+
+def run_result(x: Any, *, refresh: Refresh = (), keep_going: bool = False, **options: Any) -> RunResult:
+    """Run what is needed and return the values together with what was done.
+
+    Parameters
+    ----------
+    x : Node, or container of nodes
+        What is wanted.
+    refresh, keep_going
+        As for `run`.
+    **options
+        Settings, as for `run`.
+
+    Returns
+    -------
+    RunResult
+        Values by position, rows per artifact, the plan.
+    """
+    outside_tasks("dag.run")
+    chosen = _settings(options)
+    graph = _compiled(x, "dag.run")
+    opened = open_with(chosen)
+    from dualdag import execution, report
+
+    with report.progress(chosen.progress) as listeners, paused_collector():
+        return execution.run_graph(
+            graph,
+            store=opened,
+            backend=execution.get_backend(chosen.backend, workers=chosen.workers, options=chosen.backend_options),
+            files=_files(chosen),
+            refresh=_refresh(refresh),
+            keep_going=keep_going,
+            now=_clock(chosen),
+            listeners=listeners,
+        )
+
+
+def plan(
+    x: Any,
+    *,
+    store: Any = None,
+    refresh: Refresh = (),
+    now: datetime | None = None,
+) -> Plan:
+    """Say what `run` would do, and why; run nothing.
+
+    Parameters
+    ----------
+    x : Node, or container of nodes
+        What is wanted.
+    store : str or path, optional
+        Where results live.
+    refresh : str, Node, or several of them
+        As for `run`.
+    now : datetime, optional
+        The clock, for cadences.
+
+    Returns
+    -------
+    Plan
+        ``print(plan)`` is a table; ``plan.counts`` and ``plan.nodes`` are its parts.
+
+    Examples
+    --------
+    >>> import dualdag as dag
+    >>> add = dag.task(lambda x, y: x + y)
+    >>> dag.plan(add(add(1, 2), 3), store="memory://docs-plan").counts
+    {'reuse': 0, 'run': 2, 'check': 0, 'pinned': 0}
+    """
+    outside_tasks("dag.plan")
+    chosen = _settings({"store": store, "now": now})
+    graph = _compiled(x, "dag.plan")
+    from dualdag import planning
+
+    files = _files(chosen)
+    files.scan(graph)
+    return planning.plan_graph(
+        graph, store=open_with(chosen), files=files, refresh=_refresh(refresh), now=_clock(chosen)
+    )
+
+
+def load(name: str, version: int | None = None, store: Any = None) -> Any:
+    """Return an artifact's value by its name, without the code that made it.
+
+    Parameters
+    ----------
+    name : str
+        The artifact.
+    version : int, optional
+        Which version; the newest by default.
+    store : str or path, optional
+        Where results live.
+
+    Raises
+    ------
+    ArtifactNotFoundError
+        When there is no such artifact or version; it names the nearest.
+    CorruptObjectError
+        When what is stored is damaged.
+
+    Examples
+    --------
+    >>> import dualdag as dag
+    >>> add = dag.task(lambda x, y: x + y)
+    >>> dag.run(add(1, 2).artifact("sum"), store="memory://docs-load")
+    3
+    >>> dag.load("sum", store="memory://docs-load")
+    3
+    """
+    opened = open_with(_settings({"store": store}))
+    found = opened.version(name, version)
+    return opened.load(found.checksum, found.codec)
+
+
+def register(
+    cls: type,
+    *,
+    digest: Callable[[Any], bytes | str] | None = None,
+    codec: tuple[Callable[[Any], bytes], Callable[[bytes], Any]] | None = None,
+) -> None:
+    """Teach hashing and storing a foreign class.
+
+    Parameters
+    ----------
+    cls : type
+        The class; its subclasses are meant too.
+    digest : callable, optional
+        Takes an instance, returns bytes or text that are equal for equal content.
+    codec : pair of callables, optional
+        ``(encode, decode)``: instance to bytes, and back.
+    """
+    from dualdag import hashing
+    from dualdag import store as room
+
+    if digest is not None:
+        hashing.register(cls, digest=digest)
+    if codec is not None:
+        room.register_codec_for(cls, *codec)
+
+
+def shutdown() -> None:
+    """Close the clusters and pools that dualdag started; also done at exit."""
+    from dualdag import execution
+
+    execution.shutdown()
+
+
+def open_with(chosen: Settings) -> Store:
+    """Return the store that the settings name."""
+    from dualdag.store import open_store
+
+    if chosen.secret is not None:
+        raise ConfigError(
+            "a secret is set (DUALDAG_SECRET or secret=), but this version can't sign records yet: unset it, "
+            "or records would be taken for signed that are not."
+        )
+    return open_store(chosen.store, durable=chosen.durable)
+
+
+def _settings(options: Mapping[str, Any]) -> Settings:
+    return settings(**options)
+
+
+def _clock(chosen: Settings) -> datetime:
+    return chosen.now if chosen.now is not None else datetime.now(UTC)
+
+
+def _refresh(refresh: Refresh) -> tuple[str | Node[Any], ...]:
+    return (refresh,) if isinstance(refresh, (str, Node)) else tuple(refresh)
+
+
+def _compiled(x: object, what: str) -> Graph:
+    targets = nodes_in(x)
+    if not targets:
+        raise GraphError(
+            f"{what} found no node in what it was given, a {type(x).__name__}: pass a node, "
+            "or a container with nodes in it."
+        )
+    graph = compile_graph(targets)
+    check_fingerprints(graph)
+    return graph
+
+
+def _files(chosen: Settings) -> FileView:
+    from dualdag.hashing import DigestCache
+    from dualdag.planning import FileView
+
+    if "://" in chosen.store:
+        folder = user_cache_folder() / hashlib.blake2b(chosen.store.encode(), digest_size=8).hexdigest()
+    else:
+        folder = Path(chosen.store) / "cache"
+    return FileView(DigestCache(folder / "files.sqlite"))

@@ -1,0 +1,210 @@
+"""Inputs of a graph: files, literals, parameters."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, TypeVar, cast
+
+from dualdag.errors import ConfigError, GraphError, did_you_mean
+from dualdag.graph._node import Node, make_node
+from dualdag.graph._op import Op
+from dualdag.graph._scope import outside_tasks
+from dualdag.graph._site import caller_site
+from dualdag.hashing import digest_value, hash_key
+
+__all__ = ["file", "files", "param", "params", "resolve_url", "value"]
+
+T = TypeVar("T")
+
+_FILE = Op("file", "file", hash_key(b"file"))
+_FILES = Op("files", "files", hash_key(b"files"))
+_VALUE = Op("value", "value", hash_key(b"value"))
+
+
+def _url(url: object, what: str) -> str:
+    if not isinstance(url, (str, os.PathLike)):
+        raise GraphError(f"{what} takes a path or URL, not {url!r}.")
+    text = os.fspath(url)
+    if not isinstance(text, str) or not text or "\0" in text:
+        raise GraphError(f"{what}: {url!r} is not a path or URL.")
+    return text
+
+
+def resolve_url(url: str) -> str:
+    """Return a URL that means the same file whatever the working folder becomes later."""
+    return url if "://" in url else os.path.abspath(os.path.expanduser(url))  # noqa: PTH100, PTH111
+
+
+def file(url: str | os.PathLike[str]) -> Node[str]:
+    """Return an input that is known by its content; the task receives its path.
+
+    Parameters
+    ----------
+    url : str or path
+        A local path, or any fsspec URL.
+
+    Returns
+    -------
+    Node
+        Its value is the absolute path, or the URL as given.
+
+    Examples
+    --------
+    >>> import dualdag as dag
+    >>> dag.file("data/sales.csv").label
+    'data/sales.csv'
+    """
+    text = _url(url, "dag.file")
+    own = hash_key(b"file", text.replace(os.sep, "/").encode())
+    op = Op("file", text, _FILE.prefix)
+    return make_node(op, (resolve_url(text),), None, (), own, caller_site())
+
+
+def files(glob: str | os.PathLike[str]) -> Node[list[str]]:
+    """Return a sorted list of files as one input, known by their names and contents.
+
+    Parameters
+    ----------
+    glob : str or path
+        A pattern of a local path or of any fsspec URL; ``**`` looks into folders.
+    """
+    text = _url(glob, "dag.files")
+    own = hash_key(b"files", text.replace(os.sep, "/").encode())
+    op = Op("files", text, _FILES.prefix)
+    return make_node(op, (resolve_url(text),), None, (), own, caller_site())
+
+
+def value(obj: T, name: str | None = None) -> Node[T]:
+    """Return a literal as a node, hashed by its content.
+
+    Parameters
+    ----------
+    obj : object
+        Anything with a content; it must not be changed afterwards.
+    name : str or None
+        A name, as for ``.named``.
+    """
+    from dualdag.graph._containers import snapshot
+
+    digest = digest_value(obj)
+    own = hash_key(b"value", digest)
+    node = make_node(_VALUE, (snapshot(obj), digest), None, (), own, caller_site())
+    return cast("Node[T]", node.named(name) if name is not None else node)
+
+
+class Raw(str):
+    """A parameter's value as text from a command line, to be read as the type the flow asks for."""
+
+    __slots__ = ()
+
+
+class _Given:
+    __slots__ = ("used", "values")
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self.values = dict(values)
+        self.used: set[str] = set()
+
+
+_given: ContextVar[tuple[_Given, ...]] = ContextVar("dualdag_params", default=())
+
+
+@contextmanager
+def params(_check: bool = True, /, **values: Any) -> Iterator[None]:
+    """Set parameters for the graph that is built in the block.
+
+    Parameters
+    ----------
+    **values
+        Names and values; one that no `param` of the block asked for is an error at its end.
+
+    Raises
+    ------
+    ConfigError
+        At the end of the block, for a name that was not asked for.
+    """
+    given = _Given(values)
+    seen = _Given({})
+    token = _given.set((*_given.get(), seen, given))
+    try:
+        yield
+    finally:
+        _given.reset(token)
+    unused = set(values) - given.used
+    if unused and _check:
+        name = sorted(unused)[0]
+        raise ConfigError(f"no dag.param({name!r}) was asked for.{did_you_mean(name, seen.used | given.used)}")
+
+
+def param(name: str, default: T, type: type[T] | None = None) -> T:  # noqa: A002 - fixed by the public API
+    """Return a build-time parameter: a plain value, so that keys follow it.
+
+    Parameters
+    ----------
+    name : str
+        Set by ``--param name=value`` or ``with dag.params(name=value):``.
+    default : object
+        The value where nothing sets it.
+    type : type or None
+        What it must be; None takes the default's type.
+
+    Raises
+    ------
+    ConfigError
+        When what was given is of another type.
+
+    Examples
+    --------
+    >>> import dualdag as dag
+    >>> with dag.params(days=3):
+    ...     dag.param("days", 7)
+    3
+    """
+    outside_tasks("dag.param")
+    wanted = type if type is not None else (default.__class__ if default is not None else None)
+    for given in reversed(_given.get()):
+        given.used.add(name)
+    for given in reversed(_given.get()):
+        if name in given.values:
+            return cast("T", _read(name, given.values[name], wanted))
+    if type is not None and default is not None and not _fits(default, type):
+        raise ConfigError(f"dag.param({name!r}): the default {default!r} is no {type.__name__}.")
+    return default
+
+
+def _fits(value: object, wanted: type) -> bool:
+    if isinstance(value, bool) and wanted is not bool:
+        return wanted is object
+    return isinstance(value, wanted) or (wanted is float and isinstance(value, int))
+
+
+def _read(name: str, value: Any, wanted: type | None) -> Any:
+    if wanted is None:
+        return str(value) if isinstance(value, Raw) else value
+    if isinstance(value, Raw):
+        try:
+            return _parse(str(value), wanted)
+        except (ValueError, TypeError, SyntaxError) as error:
+            raise ConfigError(f"--param {name}={value}: {name} is a {wanted.__name__}, and this is none.") from error
+    if not _fits(value, wanted):
+        raise ConfigError(f"param {name}={value!r} is a {value.__class__.__name__}, but it must be a {wanted.__name__}.")
+    return float(value) if wanted is float else value
+
+
+def _parse(text: str, wanted: type) -> Any:
+    if wanted is bool:
+        known = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+        if text.lower() not in known:
+            raise ValueError(text)
+        return known[text.lower()]
+    if wanted in (list, tuple, dict, set):
+        import ast
+
+        value = ast.literal_eval(text)
+        if not isinstance(value, wanted):
+            raise ValueError(text)
+        return value
+    return wanted(text)

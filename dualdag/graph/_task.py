@@ -1,0 +1,348 @@
+"""Tasks: functions whose calls make nodes."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import operator
+from collections.abc import Callable, Mapping
+from types import MethodType
+from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
+
+from dualdag.errors import GraphError
+from dualdag.graph._containers import ATOMS, nodes_in, snapshot
+from dualdag.graph._node import Node, assemble, make_node
+from dualdag.graph._op import Op, own_hash
+from dualdag.graph._options import check_options
+from dualdag.graph._site import caller_site
+from dualdag.hashing import Fingerprint, combine, encode, fingerprint, hash_key
+
+__all__ = ["Task", "getitem", "new_hold", "task"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+_PLAIN = frozenset(ATOMS | {Node})
+
+# A fingerprint is taken at a task's first call and held until the next plan or run: the number of
+# the hold tells a task whether its own is still good.
+_hold = [0]
+
+
+def new_hold() -> None:
+    """Make every task take its fingerprint again at its next call."""
+    _hold[0] += 1
+
+
+class Task(Generic[P, R]):
+    """A function whose calls make nodes instead of running.
+
+    Made by `dualdag.task`; the plain function stays at ``.fn``.
+
+    Parameters
+    ----------
+    fn : callable
+        The plain function.
+    options : mapping
+        Normalised options that are not identity.
+    nout : int
+        How many values a result unpacks into.
+    version : object
+        Stands for the function's fingerprint if not None.
+    ignore : tuple of str
+        Arguments left out of keys.
+    """
+
+    def __init__(
+        self, fn: Callable[P, R], options: Mapping[str, Any], nout: int, version: object, ignore: tuple[str, ...]
+    ) -> None:
+        self.fn = fn
+        self._options = dict(options)
+        self._nout = nout
+        self._version = version
+        self._ignore = frozenset(ignore)
+        self._op: Op | None = None
+        self._own_of_nodes: bytes | None = None
+        self._taken = -1
+        self._signature = _signature(fn)
+        self._plain_count = _plain_count(self._signature, self._ignore)
+        self._defaults: dict[str, bytes | None] = {}
+        self.label: str = getattr(_unwrap(fn), "__name__", None) or type(fn).__name__
+        functools.update_wrapper(self, fn, updated=())
+        _check_ignore(self)
+
+    @property
+    def __dualdag_fn__(self) -> Callable[P, R]:
+        return self.fn
+
+    @property
+    def __dualdag_version__(self) -> object:
+        return self._version
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Node[R]:
+        op = self._op
+        if op is None or self._taken != _hold[0]:
+            op = self._take()
+        if kwargs or len(args) != self._plain_count:
+            return self._bound_call(op, args, kwargs)
+        for arg in args:
+            if type(arg) is not Node:
+                break
+        else:
+            # Calls that take nodes alone differ in these only, so they share one hash of their own,
+            # and one tuple serves as arguments and inputs.
+            own = self._own_of_nodes
+            if own is None:
+                own = self._own_of_nodes = own_hash(op, encode(args, []))
+            nodes = cast("tuple[Node[Any], ...]", args)
+            return assemble(op, nodes, None, nodes, own, combine(own, [n._key for n in nodes]), caller_site(), None)
+        inputs: list[Node[Any]] = []
+        own = own_hash(op, encode(args, inputs))
+        kept = args if all([type(arg) in _PLAIN for arg in args]) else tuple([snapshot(arg) for arg in args])
+        return make_node(op, kept, None, tuple(inputs), own, caller_site())
+
+    def _bound_call(self, op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Node[R]:
+        inputs: list[Node[Any]] = []
+        positional, named = self._normalise(args, kwargs)
+        counted = positional, named
+        if self._ignore:
+            counted = self._without_ignored(positional, named)
+        body = encode(counted[0], inputs)
+        if counted[1]:
+            body += encode(tuple(counted[1].items()), inputs)
+        kept = {name: snapshot(value) for name, value in named.items()} or None
+        own = own_hash(op, body)
+        return make_node(op, tuple([snapshot(a) for a in positional]), kept, tuple(inputs), own, caller_site(3))
+
+    def _normalise(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Give each meaning one spelling: f(1) and f(x=1), a default left out or written out."""
+        if self._signature is None:
+            return args, kwargs
+        try:
+            bound = self._signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise TypeError(f"{self.label}() at {caller_site(4)}: {error}") from None
+        params = self._signature.parameters
+        positional: list[Any] = []
+        named: dict[str, Any] = {}
+        rest = next((n for n, p in params.items() if p.kind is p.VAR_POSITIONAL), None)
+        spread = bool(rest and bound.arguments.get(rest))
+        for name, param in params.items():
+            if param.kind is param.VAR_POSITIONAL:
+                positional.extend(bound.arguments.get(name, ()))
+            elif param.kind is param.VAR_KEYWORD:
+                named.update(bound.arguments.get(name, {}))
+            elif name in bound.arguments:
+                value = bound.arguments[name]
+                must_stand = param.kind in _POSITIONAL and (spread or param.kind is param.POSITIONAL_ONLY)
+                if not must_stand and self._is_default(name, param, value):
+                    continue
+                if must_stand or (param.kind in _POSITIONAL and len(positional) == _index(params, name)):
+                    positional.append(value)
+                else:
+                    named[name] = value
+        return tuple(positional), named
+
+    def _is_default(self, name: str, param: inspect.Parameter, value: Any) -> bool:
+        if param.default is param.empty:
+            return False
+        if value is param.default:
+            return True
+        if hasattr(type(value), "__dualdag_node__") or type(value) is not type(param.default):
+            return False
+        if name not in self._defaults:
+            self._defaults[name] = _encode_default(param.default)
+        known = self._defaults[name]
+        return known is not None and _encode_default(value) == known
+
+    def _without_ignored(
+        self, positional: tuple[Any, ...], named: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        names = list(self._signature.parameters) if self._signature else []
+        probe: list[Node[Any]] = []
+        counted = []
+        for i, value in enumerate(positional):
+            ignored = i < len(names) and names[i] in self._ignore
+            if ignored:
+                probe.extend(nodes_in(value))
+            counted.append(None if ignored else value)
+        left = {}
+        for name, value in named.items():
+            if name in self._ignore:
+                probe.extend(nodes_in(value))
+            else:
+                left[name] = value
+        if probe:
+            raise GraphError(
+                f"{self.label}() at {caller_site(4)}: an argument named in ignore=... holds {probe[0]!r}; "
+                "what is left out of the key can't be an input of the graph."
+            )
+        # An ignored argument at the end must not tell "given" from "left out".
+        while counted and counted[-1] is None and names[len(counted) - 1 : len(counted)] and (
+            names[len(counted) - 1] in self._ignore
+        ):
+            counted.pop()
+        return tuple(counted), left
+
+    def _take(self) -> Op:
+        """Take the fingerprint, keeping the old Op where nothing moved, so that equal tasks share it."""
+        taken = fingerprint(self.fn) if self._version is None else None
+        op = self._op
+        if op is None or (taken is not None and op.fingerprint is not None and taken.digest != op.fingerprint.digest):
+            op = _make_op(self, taken)
+            self._own_of_nodes = None
+        self._op = op
+        self._taken = _hold[0]
+        return op
+
+    def options(self, **options: Any) -> Task[P, R]:
+        """Return the same task with other options.
+
+        Parameters
+        ----------
+        **options
+            As for `dualdag.task`.
+        """
+        given = {"nout": self._nout, "version": self._version, "ignore": tuple(self._ignore), **self._options}
+        chosen: dict[str, Any] = {**given, **options}
+        return task(**chosen)(self.fn)
+
+    def __get__(self, instance: object, owner: type | None = None) -> Any:
+        return self if instance is None else MethodType(self, instance)
+
+    def __repr__(self) -> str:
+        return f"<Task {self.label}>"
+
+
+def _make_op(made: Task[Any, Any], taken: Fingerprint | None) -> Op:
+    if taken is not None:
+        identity = taken.digest
+    else:
+        named = getattr(_unwrap(made.fn), "__qualname__", made.label)
+        identity = hash_key(b"version", encode(named), encode(made._version))
+    prefix = hash_key(b"call", identity, encode(made._nout), encode(tuple(sorted(made._ignore))))
+    return Op("call", made.label, prefix, made.fn, taken, made._options, made._nout)
+
+
+def _encode_default(value: Any) -> bytes | None:
+    try:
+        return bytes(encode(value))
+    except TypeError:
+        return None
+
+
+def _index(params: Mapping[str, inspect.Parameter], name: str) -> int:
+    return list(params).index(name)
+
+
+def _unwrap(fn: Any) -> Any:
+    while isinstance(fn, functools.partial):
+        fn = fn.func
+    return fn
+
+
+def _signature(fn: Callable[..., Any]) -> inspect.Signature | None:
+    try:
+        return inspect.signature(fn)
+    except (TypeError, ValueError):  # many builtins have none
+        return None
+
+
+def _plain_count(signature: inspect.Signature | None, ignore: frozenset[str]) -> int:
+    """Return how many positional arguments need no normalising: all, none has a default; else -1."""
+    if signature is None or ignore:
+        return -1
+    params = signature.parameters.values()
+    plain = all(p.kind in _POSITIONAL and p.default is p.empty for p in params)
+    return len(signature.parameters) if plain else -1
+
+
+def _check_ignore(made: Task[Any, Any]) -> None:
+    unknown = made._ignore - set(made._signature.parameters if made._signature else ())
+    if unknown:
+        raise GraphError(f"task {made.label!r}: ignore names {sorted(unknown)}, which are no arguments of it.")
+
+
+@overload
+def task(fn: Callable[P, R], /) -> Task[P, R]: ...
+@overload
+def task(
+    fn: None = None,
+    /,
+    *,
+    nout: int = 1,
+    version: object = None,
+    ignore: tuple[str, ...] = (),
+    **options: Any,
+) -> Callable[[Callable[P, R]], Task[P, R]]: ...
+def task(
+    fn: Callable[P, R] | None = None,
+    /,
+    *,
+    nout: int = 1,
+    version: object = None,
+    ignore: tuple[str, ...] = (),
+    **options: Any,
+) -> Task[P, R] | Callable[[Callable[P, R]], Task[P, R]]:
+    """Make a function a task: calling it makes a `Node` and runs nothing.
+
+    Parameters
+    ----------
+    fn : callable
+        A function, lambda, method of a frozen class, ``functools.partial`` or builtin.
+    nout : int
+        How many values the result unpacks into; part of the key.
+    version : object
+        Stands for the function's fingerprint: the way out where it has none, or where its code
+        should not count.  Part of the key.
+    ignore : tuple of str
+        Arguments left out of the key, such as ``("n_jobs",)``; they may hold no node.
+    **options
+        ``retries=0, retry_on=(Exception,), timeout=None`` (seconds), ``num_cpus=1, num_gpus=0,
+        memory=None`` (bytes or ``"2GB"``), ``resources={}, persist="auto", deterministic=True``;
+        never part of the key.
+
+    Returns
+    -------
+    Task
+        The plain function stays at its ``.fn``.
+
+    Raises
+    ------
+    GraphError
+        For an unknown option, a value that makes no sense, or something that is no function.
+
+    Examples
+    --------
+    >>> import dualdag as dag
+    >>> @dag.task
+    ... def add(x, y):
+    ...     return x + y
+    >>> add(1, y=2).key == add(1, 2).key
+    True
+    """
+
+    def make(target: Any) -> Task[P, R]:
+        if isinstance(target, Task):
+            return target.options(nout=nout, version=version, ignore=ignore, **options)
+        if not callable(target):
+            raise GraphError(f"dag.task takes a function, not {target!r}.")
+        label = getattr(_unwrap(target), "__name__", type(target).__name__)
+        where = f"task {label!r} ({caller_site(3)})"
+        if isinstance(nout, bool) or not isinstance(nout, int) or nout < 1:
+            raise GraphError(f"{where}: nout={nout!r} makes no sense; it takes a whole number from 1.")
+        names = (ignore,) if isinstance(ignore, str) else tuple(ignore)
+        return Task(target, check_options(options, where), nout, version, names)
+
+    return make if fn is None else make(fn)
+
+
+_getitem: Task[Any, Any] = Task(operator.getitem, {}, 1, 1, ())
+
+
+def getitem(node: Node[Any], item: Any) -> Node[Any]:
+    """Return the node of ``node[item]``."""
+    return _getitem(node, item)
+
+

@@ -1,0 +1,29 @@
+"""Every test has a folder, settings and a store of its own; processes it starts find this checkout."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_configure() -> None:
+    for name in [n for n in os.environ if n.startswith("DUALDAG_")]:
+        del os.environ[name]
+    given = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    ours = [str(ROOT), str(ROOT / "backends")]
+    os.environ["PYTHONPATH"] = os.pathsep.join([*ours, *(str(Path(p).resolve()) for p in given if p)])
+
+
+@pytest.fixture(autouse=True)
+def own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Run the test in its own folder, and put the settings back after it."""
+    from dualdag.config import configure
+
+    monkeypatch.chdir(tmp_path)
+    with configure():
+        yield
