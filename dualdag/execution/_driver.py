@@ -1,0 +1,197 @@
+"""From a graph to its values: plan, read what is not known, carry out, and plan again where that failed to hold."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from dualdag.errors import BackendError
+from dualdag.execution._copies import own_copy
+from dualdag.execution._failures import user_traceback
+from dualdag.execution._inputs import note_tokens, read_files
+from dualdag.execution._protocol import Handle, RunInfo
+from dualdag.execution._recorder import Recorder
+from dualdag.execution._result import Listener, RunResult
+from dualdag.execution._moved import check_moved
+from dualdag.execution._results import TRIES
+from dualdag.execution._run import Run, new_run_id
+from dualdag.execution._schedule import Scheduler
+from dualdag.execution._versions import artifact_rows
+from dualdag.execution._work import InputMissingError
+from dualdag.planning import plan_graph
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from dualdag.execution._protocol import Backend, Session
+    from dualdag.graph import Graph, Node
+    from dualdag.planning import FileView, Plan
+    from dualdag.store import RunJournal, Store
+
+__all__ = ["run_graph"]
+
+
+def run_graph(
+    graph: Graph,
+    *,
+    store: Store,
+    backend: Backend,
+    files: FileView,
+    refresh: Iterable[str | Node[Any]] = (),
+    keep_going: bool = False,
+    now: datetime,
+    listeners: Iterable[Listener] = (),
+    run_info: Mapping[str, Any] | None = None,
+) -> RunResult:
+    """Run what a graph needs and return the values of its targets.
+
+    Parameters
+    ----------
+    graph : Graph
+        What is asked for.
+    store : Store
+        Where results are looked for and kept.
+    backend : Backend
+        What runs them, from `get_backend`.
+    files : FileView
+        What is known of input files; scanned here.
+    refresh : iterable of str or Node
+        What runs again whatever the store says.
+    keep_going : bool
+        Whether to run all that does not depend on a failure before telling of it.
+    now : datetime
+        The clock of the run.
+    listeners : iterable of callable
+        Told of each `Event`.
+    run_info : mapping, optional
+        Plain data for the journal and for versions: parameters, the flow's name.
+
+    Returns
+    -------
+    RunResult
+        Values by position, the plan, what was done.
+
+    Raises
+    ------
+    Exception
+        A failing task's own.
+    ExceptionGroup
+        With `keep_going`, of every failure.
+    """
+    asked = tuple(refresh)
+    run_id = new_run_id(time.time())
+    info = dict(run_info or {})
+    journal = store.start_run(run_id, info | {"backend": backend.name})
+    session = None
+    recorder = None
+    status = "failed"
+    try:
+        files.scan(graph)
+        plan = plan_graph(graph, store=store, files=files, refresh=asked, now=now)
+        session = backend.open(RunInfo(run_id, store, len(plan)))
+        recorder = Recorder(store, ticking=session.inline)
+        run = Run(
+            graph, store, session, files, now, keep_going, recorder, journal, tuple(listeners), run_id,
+            info=info, marked=set(store.unstable()),
+        )  # fmt: skip
+        result = _carry_out(run, plan, asked)
+        status = "done"
+        return result
+    except KeyboardInterrupt:
+        status = "interrupted"
+        raise
+    finally:
+        _end(session, recorder, journal, status)
+
+
+def _carry_out(run: Run, plan: Plan, asked: tuple[str | Node[Any], ...]) -> RunResult:
+    run.tell("run-start", message=run.run_id)
+    try:
+        scheduler = _until_it_holds(run, plan, asked)
+        _raise_failures(run)
+        values = _values(run, scheduler)
+        while values is None:
+            scheduler = _until_it_holds(run, _plan_again(run, asked), asked)
+            _raise_failures(run)
+            values = _values(run, scheduler)
+    finally:
+        run.tell("run-end", message=f"{run.executed} run, {len(run.failures)} failed")
+    check_moved(run)
+    rows = artifact_rows(run, scheduler.plan)
+    return RunResult(scheduler.plan, values, run.run_id, run.executed, rows)
+
+
+def _until_it_holds(run: Run, plan: Plan, asked: tuple[str | Node[Any], ...]) -> Scheduler:
+    """Carry a plan out; where a file or a result turns out to be another than planned with, plan again."""
+    while True:
+        while plan.unknown_files:
+            read_files(run.files, [u for urls in plan.unknown_files.values() for u in urls], run.tokens)
+            plan = _plan_again(run, asked)
+        if note_tokens(plan, run.files, run.tokens):
+            plan = _plan_again(run, asked)
+            continue
+        run.tell("plan", data=plan)
+        scheduler = Scheduler(run, plan)
+        try:
+            scheduler.carry_out()
+        except KeyboardInterrupt:
+            scheduler.salvage()
+            raise
+        if not scheduler.again or (run.failures and not run.keep_going):
+            return scheduler
+        plan = _plan_again(run, asked)
+
+
+def _plan_again(run: Run, asked: tuple[str | Node[Any], ...]) -> Plan:
+    return plan_graph(run.graph, store=run.store, files=run.files, refresh=asked, now=run.now)
+
+
+def _raise_failures(run: Run) -> None:
+    if not run.failures:
+        return
+    if run.keep_going:
+        count = len(run.failures)
+        text = f"{count} task{'s' * (count > 1)} failed; what does not depend on them has run"
+        raise BaseExceptionGroup(text, run.failures)
+    first = run.failures[0]
+    raise first.with_traceback(user_traceback(first.__traceback__))
+
+
+def _values(run: Run, scheduler: Scheduler) -> dict[int, Any] | None:
+    """Return the values of the targets; None if one turned out to be damaged, so that it has to be made again."""
+    state = scheduler.state
+    values: dict[int, Any] = {}
+    given: set[int] = set()
+    for i in scheduler.plan.targets:
+        if i in state.literal:
+            values[i] = own_copy(state.literal[i])
+            continue
+        if not state.has_value(i):
+            raise BackendError(
+                f"{run.graph.label(i)!r} ({run.graph.nodes[i]._site}) was neither run nor found: this is a bug of "
+                "dualdag; please report it with the output of `dualdag doctor`."
+            )
+        handle = state.source(i)
+        assert isinstance(handle, Handle)  # noqa: S101 - literals were dealt with
+        try:
+            value = run.session.fetch(handle)
+        except InputMissingError as error:
+            run.lost[i] = run.lost.get(i, 0) + 1
+            if run.lost[i] > TRIES:
+                raise error.reason from None
+            scheduler.results.warn_lost(i, error.reason)
+            return None
+        values[i] = own_copy(value) if handle.id in given else value
+        given.add(handle.id)
+    return values
+
+
+def _end(session: Session | None, recorder: Recorder | None, journal: RunJournal, status: str) -> None:
+    try:
+        if recorder is not None:
+            recorder.end()
+    finally:
+        if session is not None:
+            session.close(hard=status != "done")
+        journal.close(status)

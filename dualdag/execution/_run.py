@@ -1,0 +1,173 @@
+"""What lasts for the whole of a run, however often it plans again."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from dualdag.execution._protocol import Outcome
+from dualdag.execution._recorder import Recorder
+from dualdag.execution._result import Event, Listener
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from dualdag.execution._protocol import Session
+    from dualdag.graph import Graph
+    from dualdag.hashing import FileToken
+    from dualdag.planning import FileView
+    from dualdag.store import Record, RunJournal, Store, Version
+
+__all__ = ["Policy", "Ran", "Run", "new_run_id"]
+
+
+class Policy(NamedTuple):
+    """Options of a node that say how it is run and kept."""
+
+    retries: int
+    retry_on: tuple[type[BaseException], ...]
+    timeout: float | None
+    persist: bool | str
+    deterministic: bool
+    resources: Mapping[str, Any]
+
+
+class Ran(NamedTuple):
+    """What a node of this run gave, for another of the same action key."""
+
+    position: int
+    outcome: Outcome
+    record: Record | None
+
+
+def new_run_id(now: float) -> str:
+    """Return a name that sorts by time and is unique.
+
+    Examples
+    --------
+    >>> new_run_id(0.0)[:15]
+    '19700101T000000'
+    """
+    return time.strftime("%Y%m%dT%H%M%S", time.gmtime(now)) + "-" + uuid.uuid4().hex[:8]
+
+
+@dataclass(slots=True)
+class Run:
+    """One run: where it reads and writes, and what it has done so far.
+
+    Parameters
+    ----------
+    graph, store, session, files, now, keep_going, recorder, journal, listeners, run_id
+        As for `run_graph`.
+    """
+
+    graph: Graph
+    store: Store
+    session: Session
+    files: FileView
+    now: datetime
+    keep_going: bool
+    recorder: Recorder
+    journal: RunJournal
+    listeners: tuple[Listener, ...]
+    run_id: str
+    executed: int = 0
+    ran: dict[bytes, Ran] = field(default_factory=dict)
+    failures: list[BaseException] = field(default_factory=list)
+    failed: set[int] = field(default_factory=set)
+    overrides: dict[bytes, bytes] = field(default_factory=dict)
+    marked: set[bytes] = field(default_factory=set)
+    moves: dict[str, int] = field(default_factory=dict)
+    lost: dict[int, int] = field(default_factory=dict)
+    attempts: dict[int, int] = field(default_factory=dict)
+    tokens: dict[str, FileToken | None] = field(default_factory=dict)
+    versions: dict[str, Version] = field(default_factory=dict)
+    info: Mapping[str, Any] = field(default_factory=dict)
+    held: set[int] = field(default_factory=set)
+    seconds: dict[int, float] = field(default_factory=dict)
+    policies: dict[int, Policy] = field(default_factory=dict)
+
+    def tell(self, kind: str, position: int = -1, **more: Any) -> None:
+        """Tell the journal and the listeners of something.
+
+        Parameters
+        ----------
+        kind : str
+            As for `Event`.
+        position : int
+            Of the node that is meant.
+        **more
+            Other fields of the event.
+        """
+        label = self.graph.label(position) if position >= 0 else ""
+        event = Event(kind, time.time(), position, label, **more)
+        write_down(self.journal, event)
+        for listener in self.listeners:
+            listener(event)
+
+    def warn(self, i: int, message: str) -> None:
+        """Tell of something that is no failure.
+
+        Parameters
+        ----------
+        i : int
+            Position of the node that is meant.
+        message : str
+            A sentence.
+        """
+        import warnings
+
+        self.tell("warning", i, message=message)
+        site = self.graph.nodes[i]._site
+        warnings.warn_explicit(message, RuntimeWarning, site.file, site.line)
+
+    def policy(self, i: int) -> Policy:
+        """Return the options of the node at `i`; nodes without their own share those of their task."""
+        extra = self.graph.extras.get(i)
+        if extra is not None and extra.options:
+            return _policy(self.graph, i)
+        op = id(self.graph.nodes[i]._op)
+        found = self.policies.get(op)
+        if found is None:
+            found = self.policies[op] = _policy(self.graph, i)
+        return found
+
+    def superseded(self, trace: bytes) -> bytes | None:
+        """Return the digest that outranks the first one recorded under a trace key, if any does."""
+        return self.overrides.get(trace) or self.store.superseded().get(trace)
+
+
+_DEFAULT_RESOURCES = {"num_cpus": 1, "num_gpus": 0, "memory": None, "resources": {}}
+
+
+def _policy(graph: Graph, i: int) -> Policy:
+    asked = {name: graph.option(i, name) for name in _DEFAULT_RESOURCES}
+    resources = {name: value for name, value in asked.items() if value != _DEFAULT_RESOURCES[name]}
+    return Policy(
+        graph.option(i, "retries"),
+        graph.option(i, "retry_on"),
+        graph.option(i, "timeout"),
+        graph.option(i, "persist"),
+        graph.option(i, "deterministic"),
+        resources,
+    )
+
+
+_WRITTEN = frozenset({"start", "done", "reuse", "failed", "retry", "version", "confirmed", "warning"})
+
+
+def write_down(journal: RunJournal, event: Event) -> None:
+    """Append an event to the run's journal.
+
+    Parameters
+    ----------
+    journal : RunJournal
+        Where to.
+    event : Event
+        What happened; plans and the like stay out.
+    """
+    if event.kind in _WRITTEN:
+        journal.append(event._asdict() | {"data": None})

@@ -1,0 +1,335 @@
+"""Carrying one plan out: what is ready is looked up or submitted, what comes back is handed on."""
+
+from __future__ import annotations
+
+import heapq
+import random
+import time
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from dualdag.execution._protocol import Job, Step
+from dualdag.execution._results import Results
+from dualdag.execution._run import Policy, Run
+from dualdag.execution._state import FAILED, IDLE, READY, RESOLVED, RUNNING, WAITING, State
+from dualdag.hashing import action_key, combine
+from dualdag.planning import effective_key
+
+if TYPE_CHECKING:
+    from dualdag.execution._protocol import Outcome
+    from dualdag.planning import Plan
+    from dualdag.store import Record
+
+__all__ = ["Scheduler"]
+
+#: Back-off: a random wait up to this many seconds, doubled with each attempt, up to the longest.
+FIRST_WAIT, LONGEST_WAIT = 0.05, 30.0
+
+
+class Scheduler:
+    """Carries one plan out.
+
+    Parameters
+    ----------
+    run : Run
+        The run.
+    plan : Plan
+        What to do.
+
+    Attributes
+    ----------
+    again : bool
+        Whether something came out that makes another plan necessary.
+    """
+
+    def __init__(self, run: Run, plan: Plan) -> None:
+        self.run = run
+        self.plan = plan
+        self.graph = plan.graph
+        self.again = False
+        self.stopping = False
+        self.in_flight = 0
+        self.ready: list[int] = []
+        self.unknown: list[int] = []
+        self.delayed: list[tuple[float, int]] = []
+        self.traces: dict[int, bytes] = {}
+        self.actions: dict[int, bytes] = {}
+        self.flying: dict[bytes, list[int]] = {}
+        self.state = State(plan, run.files, self._release)
+        for i in plan.targets:
+            self.state.ask(i)
+        self.results = Results(self)
+
+    def _release(self, number: int) -> None:
+        self.run.held.discard(number)
+        self.run.session.release((number,))
+
+    def carry_out(self) -> None:
+        """Do what the plan says, until it is done, has failed, or another is needed."""
+        self.results.begin()
+        for i in self.run.failed:
+            if self.state.phase[i] != RESOLVED:
+                self.results.skip(i)
+        self.hand_on(self.state.waiting())
+        session = self.run.session
+        while True:
+            if self.unknown:
+                self._look_up()
+            while self.ready and self.in_flight < session.window and not self.stopping:
+                self._start(heapq.heappop(self.ready))
+            if self.unknown and not self.stopping:
+                continue
+            if self._at_end():
+                return
+            self._wait()
+
+    def _at_end(self) -> bool:
+        if self.in_flight or self.run.recorder.busy:
+            return False
+        return self.stopping or not (self.ready or self.delayed)
+
+    def _wait(self) -> None:
+        """Wait for the next outcome, the end of a batch or the end of a back-off."""
+        recorder, session = self.run.recorder, self.run.session
+        now = time.monotonic()
+        while self.delayed and self.delayed[0][0] <= now:
+            heapq.heappush(self.ready, heapq.heappop(self.delayed)[1])
+        wait = recorder.wait
+        if wait is not None and (wait <= 0 or self.in_flight < session.slots):
+            recorder.write()
+            wait = None
+        settled = recorder.settled()
+        if settled or (self.ready and self.in_flight < session.window and not self.stopping):
+            self.results.settle(settled)
+            return
+        if self.delayed and not self.stopping:
+            pause = max(0.0, self.delayed[0][0] - now)
+            wait = pause if wait is None else min(wait, pause)
+        if self.in_flight:
+            for outcome in session.collect(wait):
+                self.in_flight -= 1
+                self.results.take(outcome)
+        elif wait:
+            time.sleep(wait)
+
+    def hand_on(self, nodes: Iterable[int]) -> None:
+        """Note that nodes wait for nothing any more.
+
+        Parameters
+        ----------
+        nodes : iterable of int
+            Their positions.
+        """
+        phase, must = self.state.phase, self.state.must
+        for i in nodes:
+            phase[i] = READY
+            if must[i]:
+                heapq.heappush(self.ready, i)
+            else:
+                self.unknown.append(i)
+
+    def resolved(self, i: int) -> None:
+        """Make the keys of a node whose digest is known, and hand its users on.
+
+        Parameters
+        ----------
+        i : int
+            Its position.
+        """
+        state = self.state
+        trace = self.trace(i)
+        digest = self.run.superseded(trace)
+        state.effective[i] = trace if digest is None else effective_key(trace, {trace: digest})
+        self.hand_on(state.resolve(i))
+
+    def trace(self, i: int) -> bytes:
+        """Return the trace key of a node whose inputs are all resolved."""
+        found = self.traces.get(i)
+        if found is None:
+            effective = self.state.effective
+            found = combine(self.graph.nodes[i]._own, [effective[j] for j in self.graph.inputs[i]])  # type: ignore[misc]
+            self.traces[i] = found
+        return found
+
+    def action(self, i: int) -> bytes:
+        """Return the action key of a node whose inputs are all resolved."""
+        digest = self.state.digest
+        return action_key(self.graph.nodes[i]._own, [digest[j] for j in self.graph.inputs[i]])  # type: ignore[misc]
+
+    def _look_up(self) -> None:
+        """Look for the results of nodes whose inputs' digests became known."""
+        asked, self.unknown = self.unknown, []
+        state, store = self.state, self.run.store
+        keys: dict[int, bytes] = {}
+        for i in asked:
+            if state.phase[i] == READY:
+                keys[i] = self.actions[i] = self.action(i)
+        left = [i for i in keys if not self._twin(i, keys[i])]
+        found = store.records([keys[i] for i in left]) if left else {}
+        sums = {r.checksum for i in left if (r := found.get(keys[i])) is not None and r.checksum is not None}
+        there = store.has_objects(sums) if sums else set()
+        for i in left:
+            record = found.get(keys[i])
+            if record is None:
+                self._run(i)
+            elif record.checksum in there:
+                self._adopt(i, record)
+            elif state.needs[i]:
+                self._run(i)
+            else:
+                self._adopt(i, record, gone=True)
+
+    def _run(self, i: int) -> None:
+        self.state.must[i] = 1
+        heapq.heappush(self.ready, i)
+
+    def _adopt(self, i: int, record: Record, *, gone: bool = False) -> None:
+        """Take a recorded result instead of running."""
+        state = self.state
+        if not gone and record.checksum is not None:
+            state.stored[i] = record.checksum, record.codec
+        state.digest[i] = record.digest
+        if record.trace != self.trace(i):
+            self.run.recorder.alias(self.trace(i), record)
+        self.run.tell("reuse", i, nbytes=record.nbytes)
+        self.resolved(i)
+        self.results.published(i, record)
+
+    def _twin(self, i: int, action: bytes) -> bool:
+        """Take the result of a node of the same action that runs or ran in this run; say whether there is one."""
+        flying = self.flying.get(action)
+        if flying is not None and flying[0] != i:
+            flying.append(i)
+            return True
+        ran = self.run.ran.get(action)
+        return ran is not None and self.results.take_twin(i, ran)
+
+    def _start(self, i: int) -> None:
+        state = self.state
+        if state.phase[i] != READY:
+            return
+        values = state.value_inputs(i)
+        lacking = [j for j in values if not state.has_value(j)]
+        if lacking:
+            self._demand(i, lacking)
+            return
+        action = self.actions.get(i)
+        if action is None:
+            action = self.actions[i] = self.action(i)
+        if self._twin(i, action):
+            return
+        self.flying[action] = [i]
+        self._submit(i, values)
+
+    def _submit(self, i: int, values: list[int]) -> None:
+        run, state, graph = self.run, self.state, self.graph
+        node = graph.nodes[i]
+        policy = run.policy(i)
+        nodes = graph.nodes
+        step = Step(
+            i,
+            graph.label(i),
+            node._site,
+            node._op.fn,  # type: ignore[arg-type]
+            node._args,
+            node._kwargs,
+            [nodes[j]._key for j in values],
+            [state.source(j) for j in values],
+            node._op.nout,
+            self.keep(i, policy),
+            run.session.publishes,
+            self.results.tokens(values),
+            policy.retry_on,
+            policy.timeout,
+        )
+        state.phase[i] = RUNNING
+        self.in_flight += 1
+        run.tell("start", i)
+        run.session.submit(Job((step,), policy.resources))
+
+    def keep(self, i: int, policy: Policy) -> bool | None:
+        """Return whether a node's object is kept; None leaves it to what it turns out to cost."""
+        if not policy.deterministic or self.graph.nodes[i]._op.prefix in self.run.marked:
+            return True
+        if policy.persist is False:
+            return False
+        if policy.persist is True or i in self.results.asked_for:
+            return True
+        return None
+
+    def _demand(self, i: int, lacking: list[int]) -> None:
+        """Make handles without an object run, and what is above them as far as it is needed."""
+        state = self.state
+        phase = state.phase
+        phase[i] = WAITING
+        opened = [i]
+        stack = list(lacking)
+        while stack:
+            j = stack.pop()
+            state.needs[j] = 1
+            if phase[j] == RESOLVED and not state.has_value(j):
+                if not self.plan.actions[j]:
+                    self.again = True
+                state.must[j] = 1
+                state.reopen(j)
+                opened.append(j)
+            elif phase[j] == IDLE:
+                phase[j] = WAITING
+                opened.append(j)
+            else:
+                continue
+            stack.extend(k for k in self.graph.inputs[j] if phase[k] == IDLE)
+        for j in opened:
+            self.actions.pop(j, None)
+            if any(phase[k] == FAILED for k in self.graph.inputs[j]):
+                self.results.skip(j)
+                continue
+            state.missing[j] = state.unresolved(j)
+        self.hand_on([j for j in opened if phase[j] == WAITING and not state.missing[j]])
+
+    def delay(self, i: int, attempt: int) -> float:
+        """Put a node back for another attempt, after a random wait.
+
+        Parameters
+        ----------
+        i : int
+            Its position.
+        attempt : int
+            How many there were.
+
+        Returns
+        -------
+        float
+            Seconds until then.
+        """
+        pause = random.uniform(0.0, min(LONGEST_WAIT, FIRST_WAIT * 2.0**attempt))  # noqa: S311 - not for secrets
+        self.state.phase[i] = READY
+        heapq.heappush(self.delayed, (time.monotonic() + pause, i))
+        return pause
+
+    def restart(self, i: int) -> None:
+        """Put a node back to be run again at once.
+
+        Parameters
+        ----------
+        i : int
+            Its position.
+        """
+        self.state.phase[i] = READY
+        heapq.heappush(self.ready, i)
+
+    def stop(self) -> None:
+        """Start nothing more; what has not started is dropped, what runs is awaited."""
+        if not self.stopping:
+            self.stopping = True
+            for _ in self.run.session.cancel():
+                self.in_flight -= 1
+
+    def salvage(self) -> None:
+        """After an interruption: record what came to an end, and nothing else."""
+        self.stop()
+        for outcome in self.run.session.collect(0):
+            if outcome.status == "done":
+                self.results.take(outcome)
+        self.run.recorder.write()
+        self.results.settle(self.run.recorder.settled())

@@ -1,0 +1,195 @@
+"""Versions of artifacts: when one is added, and what is written down with it."""
+
+from __future__ import annotations
+
+import json
+import reprlib
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dualdag.errors import CorruptObjectError
+from dualdag.execution._git import git_commit
+from dualdag.execution._result import ArtifactRow
+
+if TYPE_CHECKING:
+    from dualdag.execution._run import Run
+    from dualdag.execution._schedule import Scheduler
+    from dualdag.graph import ArtifactSpec
+    from dualdag.planning import Plan
+    from dualdag.store import Record, Version
+
+__all__ = ["artifact_rows", "publish_versions"]
+
+
+def publish_versions(scheduler: Scheduler, i: int, record: Record) -> None:
+    """Add a version of each artifact that a node is, where its value is another than the last one's.
+
+    A due artifact with a cadence whose value is the same adds a confirmation; one without a cadence
+    adds nothing.
+
+    Parameters
+    ----------
+    scheduler : Scheduler
+        Carries the plan out.
+    i : int
+        Position of the node.
+    record : Record
+        In force for it; its object is there.
+    """
+    run = scheduler.run
+    for spec in scheduler.graph.artifacts(i):
+        done = run.versions.get(spec.name)
+        if done is not None and done.digest == record.digest:
+            continue
+        try:
+            last = run.store.latest(spec.name)
+        except CorruptObjectError:
+            last = None
+        if last is None or last.digest != record.digest or _gone(run, last, record):
+            version = run.store.add_version(_version(scheduler, i, spec, record))
+            run.versions[spec.name] = version
+            run.tell("version", i, nbytes=version.nbytes, message=f"version {version.number}", data=version)
+            continue
+        run.versions[spec.name] = last
+        if spec.cadence.kind != "change":
+            _confirm(scheduler, i, spec, last)
+
+
+def _gone(run: Run, last: Version, record: Record) -> bool:
+    return last.checksum != record.checksum and not run.store.has_objects([last.checksum])
+
+
+def _confirm(scheduler: Scheduler, i: int, spec: ArtifactSpec, last: Version) -> None:
+    from dualdag.store import Confirmation
+
+    run = scheduler.run
+    trace = scheduler.state.effective[i]
+    assert trace is not None  # noqa: S101 - made when the node was resolved
+    run.store.confirm(Confirmation(name=spec.name, version=last.number, created=run.now.timestamp(), trace=trace))
+    run.tell("confirmed", i, message=f"version {last.number} found equal")
+
+
+def _version(scheduler: Scheduler, i: int, spec: ArtifactSpec, record: Record) -> Version:
+    from dualdag.store import Version
+
+    run, plan = scheduler.run, scheduler.plan
+    trace = scheduler.state.effective[i]
+    assert trace is not None and record.checksum is not None  # noqa: S101, PT018 - artifacts are kept
+    return Version(
+        name=spec.name,
+        number=0,
+        digest=record.digest,
+        checksum=record.checksum,
+        codec=record.codec,
+        nbytes=record.nbytes,
+        trace=trace,
+        own_part=plan.own_parts[spec.name],
+        action=record.action,
+        created=run.now.timestamp(),
+        seconds=run.seconds.get(i, record.seconds),
+        cadence=spec.cadence.text,
+        tz=spec.cadence.tz,
+        run=run.run_id,
+        details=run.store.put_object(json.dumps(_details(scheduler, i)).encode()),
+    )
+
+
+def _details(scheduler: Scheduler, i: int) -> dict[str, Any]:
+    """Return what `dualdag why` and `diff` will want to know of a version."""
+    run, graph = scheduler.run, scheduler.graph
+    above, inputs = _lineage(scheduler, i)
+    functions: dict[str, dict[str, Any]] = {}
+    packages: dict[str, str] = {}
+    arguments: dict[str, Any] = {}
+    for j in (*above, i):
+        node = graph.nodes[j]
+        arguments[node.key] = {
+            "label": graph.label(j),
+            "args": [_repr.repr(arg) for arg in node._args],
+            "kwargs": {name: _repr.repr(arg) for name, arg in (node._kwargs or {}).items()},
+        }
+        taken = node._op.fingerprint
+        for one in taken.reached if taken is not None else ():
+            if one.kind == "distribution":
+                packages[one.name] = one.detail
+            else:
+                name = f"{one.owner}:{one.name}" if one.owner else one.name
+                functions.setdefault(name, _reached(one))
+    return {
+        "made": time.time(),
+        "functions": functions,
+        "packages": packages,
+        "arguments": arguments,
+        "inputs": inputs,
+        "lineage": [key.hex() for j in above if (key := _trace(scheduler, j)) is not None],
+        "git": git_commit(Path.cwd()),
+        **run.info,
+    }
+
+
+_repr = reprlib.Repr()
+_repr.maxother = _repr.maxstring = 200
+
+
+def _reached(one: Any) -> dict[str, Any]:
+    return {
+        "kind": one.kind,
+        "digest": one.digest.hex(),
+        "file": one.file,
+        "line": one.line,
+        "detail": one.detail,
+        "source": one.source(),
+    }
+
+
+def _trace(scheduler: Scheduler, i: int) -> bytes | None:
+    return scheduler.traces.get(i) or scheduler.plan.traces[i]
+
+
+def _lineage(scheduler: Scheduler, i: int) -> tuple[list[int], dict[str, str]]:
+    """Return the nodes between an artifact and its files or artifacts, and the digests of those."""
+    graph, plan = scheduler.graph, scheduler.plan
+    seen, above, inputs = {i}, [], {}
+    stack = list(graph.inputs[i])
+    while stack:
+        j = stack.pop()
+        if j in seen:
+            continue
+        seen.add(j)
+        node = graph.nodes[j]
+        digest = scheduler.state.digest[j] or plan.digest(j)
+        if node._op.kind != "call" or graph.artifacts(j):
+            inputs[graph.label(j)] = digest.hex() if digest is not None else ""
+            continue
+        above.append(j)
+        stack.extend(graph.inputs[j])
+    return sorted(above), inputs
+
+
+def artifact_rows(run: Run, plan: Plan) -> tuple[ArtifactRow, ...]:
+    """Return a row for each artifact that was looked at.
+
+    Parameters
+    ----------
+    run : Run
+        What was done.
+    plan : Plan
+        The last plan.
+    """
+    rows = []
+    for i in sorted(graph_artifacts(plan)):
+        for spec in plan.graph.artifacts(i):
+            pin = plan.pins.get(i)
+            version = pin if pin is not None and spec.name not in run.versions else run.versions.get(spec.name)
+            ran = i in run.seconds
+            action = "run" if ran else "pinned" if pin is not None else "reuse"
+            nbytes = version.nbytes if version is not None else 0
+            number = version.number if version is not None else None
+            rows.append(ArtifactRow(spec.name, action, run.seconds.get(i, 0.0), nbytes, number))
+    return tuple(rows)
+
+
+def graph_artifacts(plan: Plan) -> list[int]:
+    """Return the positions of the artifacts that a plan lists."""
+    return [i for i, extra in plan.graph.extras.items() if extra.artifacts and plan.actions[i]]

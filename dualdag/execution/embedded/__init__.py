@@ -1,0 +1,1 @@
+"""Backends that need no engine: one thread, threads, processes."""

@@ -1,0 +1,328 @@
+"""What is known of a value before it is there: labels, names, and types where they are sure.
+
+It is an empty pandas object, and where labels do not depend on values pandas's own methods say what
+becomes of it.  User functions are never tried on it: what they would make of made-up rows tells
+nothing of what they make of real ones.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from dualdag.frames._kernels import run_steps
+from dualdag.frames._ops import Handle, known
+from dualdag.frames._steps import Step, label_of, step
+
+__all__ = ["Meta", "handles_in", "infer", "literal", "meta_of", "quietly"]
+
+
+@dataclass(frozen=True, slots=True)
+class Meta:
+    """What is known of a value.
+
+    Parameters
+    ----------
+    obj : pandas.DataFrame, pandas.Series or pandas.Index
+        Empty, with the labels and names that the value will have.
+    exact : bool
+        Whether its types, too, are those of the value.
+    """
+
+    obj: Any
+    exact: bool
+
+    @property
+    def columns(self) -> Any:
+        """Labels of a frame's columns; None for anything else."""
+        return getattr(self.obj, "columns", None)
+
+
+# Labels and types stay.
+_SAME = frozenset(
+    "head tail sort_values sort_index sample drop_duplicates query truncate nlargest nsmallest copy "
+    "between_time at_time".split()
+)
+# Labels stay, types may not.
+_RETYPED = frozenset(
+    "abs astype between bfill clip convert_dtypes cummax cummin cumprod cumsum diff dropna duplicated eq ffill "
+    "fillna ge gt infer_objects interpolate isin isna le lt map mask ne notna pct_change rank replace "
+    "round shift transform where neg pos invert tz_localize tz_convert to_period to_timestamp asfreq "
+    "explode reindex_like set_flags take update= ufunc".split()
+)
+# Pandas itself tells of an empty frame what becomes of its labels.
+_ASKED = frozenset(
+    "drop rename add_prefix add_suffix set_index set_axis to_frame filter reindex droplevel swaplevel "
+    "reorder_levels rename_axis names= insert= isetitem= del= attr= [] assign".split()
+)
+# The same, but types of the answer depend on values.
+_ASKED_LABELS = frozenset("reset_index merge join melt combine_first concat pandas.concat".split())
+_GROUPED = frozenset(
+    "agg all any count cumcount cummax cummin cumprod cumsum diff ffill bfill first last max mean median "
+    "min nunique prod rank sem shift size std sum var head tail nth ngroup pct_change quantile skew kurt "
+    "idxmax idxmin".split()
+)
+_KINDS = {"DataFrame": "frame", "Series": "series"}
+
+
+def literal(obj: Any) -> Handle:
+    """Return the handle of a pandas object that is at hand: an input, known by its content."""
+    from dualdag.graph import value
+
+    kind = _KINDS.get(type(obj).__name__, "index")
+    return known(value(obj), kind, Meta(obj.iloc[:0] if kind != "index" else obj[:0], exact=True))
+
+
+def handles_in(obj: Any) -> Iterator[Handle]:
+    """Yield the handles in frozen arguments."""
+    stack = [obj]
+    while stack:
+        one = stack.pop()
+        kind = type(one)
+        if kind is Handle:
+            yield one
+        elif kind is tuple or kind is list:
+            stack.extend(one)
+        elif kind is dict:
+            stack.extend(one.values())
+
+
+def meta_of(handle: Any) -> Meta | None:
+    """Return what is known of a frozen argument, None for nothing."""
+    return handle.meta if type(handle) is Handle else None
+
+
+def quietly(call: Callable[[], Any]) -> Any:
+    """Return what a call gives, without the warnings it makes of empty frames."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return call()
+
+
+def infer(source: Handle, steps: tuple[Step, ...]) -> Meta | None:
+    """Return what is known of the result of steps.
+
+    Parameters
+    ----------
+    source : Handle
+        What the steps start from.
+    steps : tuple of Step
+        What is done, with handles in place of values.
+    """
+    meta = source.meta
+    for number, one in enumerate(steps):
+        if meta is None:
+            return None
+        if one[0] in ("groupby", ".str", ".dt", ".cat", "rolling", "expanding", "ewm", "resample"):
+            return _viewed(meta, steps[number:])
+        meta = _after(meta, one)
+    return meta
+
+
+def _after(meta: Meta, one: Step) -> Meta | None:
+    name, args, kwargs = one
+    if name in _SAME:
+        return meta if not kwargs.get("ignore_index") else Meta(_renumbered(meta.obj), meta.exact)
+    if name in _RETYPED:
+        if kwargs.get("axis", 0) not in (0, "index") or kwargs.get("ignore_index"):
+            return None
+        return _retyped(meta, one)
+    if name == "[]":
+        return _item(meta, args[0])
+    if name in ("loc[]", "iloc[]"):
+        return _located(meta, name, args[0])
+    if name == ".index":
+        return Meta(meta.obj.index, exact=False)
+    if name == "[]=":
+        return _set(meta, args[0], args[1])
+    if name == "loc[]=":
+        return _set_at(meta, args[0])
+    if name in ("iloc[]=", "at[]=", "iat[]="):
+        return None if name == "at[]=" else Meta(meta.obj, exact=False)
+    if name in _ASKED or name in _ASKED_LABELS:
+        return _ask(meta, (one,), exact=name in _ASKED)
+    if name[-1] == "=" and name[:-1] in ("+", "-", "*", "/", "//", "%", "**", "&", "|", "^"):
+        return Meta(meta.obj, exact=False)
+    return _operated(meta, one)
+
+
+def _renumbered(obj: Any) -> Any:
+    import pandas as pd
+
+    return obj.set_axis(pd.RangeIndex(0))
+
+
+def _retyped(meta: Meta, one: Step) -> Meta | None:
+    name, args, kwargs = one
+    if name == "transform" and not isinstance(kwargs.get("func"), str) and not callable(kwargs.get("func")):
+        return None
+    if name == "duplicated":
+        import pandas as pd
+
+        label = getattr(meta.obj, "name", None)
+        return Meta(pd.Series([], index=meta.obj.index, dtype=bool, name=label), exact=True)
+    if name == "astype" and not args:
+        asked = _ask(meta, (one,), exact=meta.exact)
+        if asked is not None:
+            return asked
+    if name in ("isna", "notna", "isin"):
+        return _ask(meta, (step("isna"),), exact=True)
+    if name == "dropna" and kwargs.keys() <= {"subset", "how"}:
+        return meta
+    return Meta(meta.obj, exact=False)
+
+
+def _filled(obj: Any) -> Any:
+    """Return an argument with empty pandas objects in place of handles."""
+    kind = type(obj)
+    if kind is Handle:
+        if obj.meta is None:
+            raise LookupError
+        return obj.meta.obj
+    if kind is tuple or kind is list:
+        return kind([_filled(one) for one in obj])
+    if kind is dict:
+        return {key: _filled(one) for key, one in obj.items()}
+    if callable(obj):
+        raise LookupError
+    return obj
+
+
+def _ask(meta: Meta, steps: tuple[Step, ...], *, exact: bool) -> Meta | None:
+    """Run steps on the empty object itself."""
+    filled = tuple((name, _filled(args), _filled(kwargs)) for name, args, kwargs in steps)
+    made = quietly(lambda: run_steps(meta.obj, filled))
+    sure = exact and meta.exact and all(h.meta is not None and h.meta.exact for h in handles_in(steps))
+    return _as_meta(made, exact=sure)
+
+
+def _as_meta(made: Any, *, exact: bool) -> Meta | None:
+    import pandas as pd
+
+    if not isinstance(made, (pd.DataFrame, pd.Series, pd.Index)):
+        return None
+    return Meta(made[:0] if len(made) else made, exact)
+
+
+def _item(meta: Meta, key: Any) -> Meta | None:
+    import pandas as pd
+
+    if isinstance(key, Handle):
+        if key.kind == "series" and isinstance(meta.obj, pd.DataFrame):
+            return meta
+        return meta if key.kind in ("series", "any") and isinstance(meta.obj, pd.Series) else None
+    if isinstance(meta.obj, pd.DataFrame):
+        return meta if isinstance(key, slice) else _ask(meta, (step("[]", key),), exact=True)
+    return meta if isinstance(key, (slice, list)) else None
+
+
+def _located(meta: Meta, name: str, key: Any) -> Meta | None:
+    """Tell what rows, and columns where they are named, give; several rows keep all labels."""
+    import pandas as pd
+
+    rows, columns = key if isinstance(key, tuple) and len(key) == 2 else (key, slice(None))
+    several = isinstance(rows, (slice, list)) or (isinstance(rows, Handle) and rows.kind in ("series", "index"))
+    if not several or (isinstance(meta.obj, pd.DataFrame) and isinstance(columns, Handle)):
+        return None
+    if not isinstance(meta.obj, pd.DataFrame):
+        return meta if key is rows else None
+    every = slice(None) if meta.obj.index.nlevels == 1 or name == "iloc[]" else None
+    if every is None:
+        return meta if key is rows else None
+    return _ask(meta, (step(name, (every, columns)),), exact=True)
+
+
+def _set(meta: Meta, key: Any, value: Any) -> Meta | None:
+    import pandas as pd
+
+    if not isinstance(meta.obj, pd.DataFrame):
+        return Meta(meta.obj, exact=False)
+    if isinstance(key, (Handle, slice)):
+        return Meta(meta.obj, exact=False)
+    columns = key if isinstance(key, list) else [key]
+    made = meta.obj.copy(deep=False)
+    filler = value.meta.obj.astype(object) if isinstance(value, Handle) and value.kind == "series" and value.meta else 0.0
+    for column in columns:
+        made[column] = pd.Series(filler, index=made.index, dtype=getattr(filler, "dtype", float))
+    return Meta(made, exact=False)
+
+
+def _set_at(meta: Meta, key: Any) -> Meta | None:
+    if getattr(meta.obj, "columns", None) is None or meta.obj.index.nlevels > 1:
+        return Meta(meta.obj, exact=False)
+    if isinstance(key, tuple) and len(key) == 2:
+        column = key[1]
+        if isinstance(column, (str, int)) and column not in meta.obj.columns:
+            return _set(meta, column, 0.0)
+        if isinstance(column, list) and not set(column) <= set(meta.obj.columns):
+            return None
+        return Meta(meta.obj, exact=False) if isinstance(column, (str, int, list, slice)) else None
+    return Meta(meta.obj, exact=False)
+
+
+_COMPARISONS = frozenset({"==", "!=", "<", "<=", ">", ">="})
+_SIGNS = frozenset("+ - * / // % ** & | ^ r+ r- r* r/ r// r% r** r& r| r^".split()) | _COMPARISONS
+
+
+def _operated(meta: Meta, one: Step) -> Meta | None:
+    """Tell of an operator's labels; flexible spellings of operators have more arguments and are asked."""
+    import pandas as pd
+
+    name, args, _ = one
+    if name not in _SIGNS:
+        return None
+    other = args[0]
+    mine = Meta(meta.obj, exact=False)
+    if isinstance(meta.obj, pd.DataFrame):
+        if not isinstance(other, Handle):
+            return mine if isinstance(other, (int, float, complex, str, bool, list)) or other is None else None
+        theirs = other.meta
+        if other.kind == "scalar":
+            return mine
+        same = other.kind == "frame" and theirs is not None and theirs.obj.columns.equals(meta.obj.columns)
+        return mine if same else None
+    if not isinstance(meta.obj, pd.Series):
+        return None
+    if isinstance(other, Handle) and other.kind == "series":
+        theirs = other.meta
+        if theirs is None:
+            return None
+        name_kept = meta.obj.name if _same_name(meta.obj.name, theirs.obj.name) else None
+        mine = Meta(meta.obj.rename(name_kept), exact=False)
+    elif isinstance(other, Handle) and other.kind not in ("scalar", "any"):
+        return None
+    if name in _COMPARISONS:
+        return Meta(mine.obj.astype(object).isna(), exact=False)
+    return mine
+
+
+def _same_name(one: Any, two: Any) -> bool:
+    return type(one) is type(two) and bool(one == two)
+
+
+def _viewed(meta: Meta, steps: tuple[Step, ...]) -> Meta | None:
+    """Tell what groups, windows and accessors give."""
+    import pandas as pd
+
+    first, (last, _, kwargs) = steps[0][0], steps[-1]
+    if first in (".str", ".dt", ".cat"):
+        wide = last in ("cat", "get_dummies", "extract", "extractall", ".components", "isocalendar")
+        if wide or kwargs.get("expand") or last in ("partition", "rpartition", ".categories"):
+            return None
+        return Meta(meta.obj, exact=False) if isinstance(meta.obj, pd.Series) else None
+    if len(steps) == 1 or last not in _GROUPED or "groupby" in label_of(steps[1:]) or kwargs.get("numeric_only"):
+        return None
+    if first not in ("groupby", "rolling", "expanding", "ewm"):
+        return None
+    # Labels of what groups give do not depend on types, but pandas refuses to average text.
+    numbers = Meta(meta.obj if meta.exact else _numbers(meta.obj), meta.exact)
+    try:
+        return _ask(numbers, steps, exact=False)
+    except (TypeError, ValueError):
+        return _ask(Meta(_numbers(meta.obj), exact=False), steps, exact=False)
+
+
+def _numbers(obj: Any) -> Any:
+    return obj.astype(float)

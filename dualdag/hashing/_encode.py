@@ -1,0 +1,315 @@
+"""Canonical encoding: equal bytes only for equal values of equal type, the same in every process.
+
+The walk keeps its own stack, so that depth costs memory and never a RecursionError.  A container is
+written as its tag, its count and its items; a container that holds itself as the number of levels
+up; what can't be told apart by its content is refused, with the way to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
+from typing import Any
+
+from dualdag.errors import FingerprintError
+from dualdag.hashing._atoms import ATOMS
+
+__all__ = ["CONTAINERS", "Encoder", "Handler", "Made", "Refusal", "encode"]
+
+#: What a handler returns: all bytes, or a head and the items that follow it.
+Made = bytes | tuple[bytes, Iterable[Any]]
+Handler = Callable[[Any, "Encoder"], Made]
+
+NODE = b"@"
+
+
+class Refusal(Exception):
+    """A value without a content; the one who asked says where it stands and what to do.
+
+    Parameters
+    ----------
+    what : str
+        A sentence about the value.
+    advice : str
+        The way out, if there is a special one.
+    """
+
+    def __init__(self, what: str, advice: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.advice = advice
+        self.trail = ""
+
+
+class Encoder:
+    """One encoding under way.
+
+    Parameters
+    ----------
+    nodes : list or None
+        Takes the nodes met, in order; None refuses them.
+    reference : callable
+        Writes a function, class or module; what it can't write yet it appends to the encoder's `refs`.
+    lenient : bool
+        Whether what has no content is written as its type instead of being refused.
+    """
+
+    __slots__ = (
+        "depth", "lenient", "nodes", "origins", "out", "path", "reference", "refs",
+        "set_of_refs", "shallow",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        nodes: list[Any] | None,
+        reference: Callable[[Any, Encoder], bytes],
+        *,
+        lenient: bool = False,
+        set_of_refs: Callable[[bytes, list[tuple[bytes, list[Any]]]], Any] | None = None,
+    ) -> None:
+        self.nodes = nodes
+        self.reference = reference
+        self.lenient = lenient
+        self.set_of_refs = set_of_refs
+        self.out: list[bytes] = []
+        self.refs: list[Any] = []
+        # Where the installed things that were met come from.
+        self.origins: dict[Any, None] = {}
+        # How many objects are being looked into leniently.
+        self.shallow = 0
+        # What is being written, outermost first, and how deep each stands.
+        self.path: list[Any] = []
+        self.depth: dict[int, int] = {}
+
+    def write(self, obj: Any) -> None:
+        """Append the encoding of `obj` to `out`."""
+        out, path, depth, atom_of = self.out, self.path, self.depth, ATOMS.get
+        floor = len(path)
+        frames: list[Iterator[Any]] = []
+        items: Iterator[Any] = iter((obj,))
+        try:
+            while True:
+                for item in items:
+                    atom = atom_of(type(item))
+                    if atom is not None:
+                        out.append(atom(item))
+                        continue
+                    made = self._made(item)
+                    if made.__class__ is bytes:
+                        out.append(made)  # type: ignore[arg-type]
+                        continue
+                    head, inner = made
+                    out.append(head)  # type: ignore[arg-type]
+                    path.append(item)
+                    depth[id(item)] = len(path)
+                    frames.append(items)
+                    items = iter(inner)  # type: ignore[arg-type]
+                    break
+                else:
+                    if not frames:
+                        return
+                    items = frames.pop()
+                    del depth[id(path.pop())]
+        except Refusal as refusal:
+            if not refusal.trail:
+                refusal.trail = _trail([*path, item])
+            while len(path) > floor:
+                del depth[id(path.pop())]
+            raise
+
+    def _made(self, item: Any) -> Made:
+        up = self.depth.get(id(item))
+        if up is not None:
+            return b"^%d;" % (len(self.path) - up)
+        handler = CONTAINERS.get(type(item))
+        if handler is None:
+            from dualdag.hashing._kinds import find_handler
+
+            handler = find_handler(type(item))
+        return handler(item, self)
+
+    def part(self, obj: Any) -> tuple[bytes, list[Any], list[Any]]:
+        """Return the encoding of `obj` by itself, with the nodes and references in it."""
+        held = self.out, self.nodes, self.refs
+        self.out, self.refs = [], []
+        if self.nodes is not None:
+            self.nodes = []
+        try:
+            self.write(obj)
+            return b"".join(self.out), self.nodes or [], self.refs
+        finally:
+            self.out, self.nodes, self.refs = held
+
+    def members(self, tag: bytes, obj: Iterable[Any]) -> bytes:
+        """Return the encoding of a set: its members sorted by what they encode to."""
+        parts: list[tuple[bytes, list[Any], list[Any]]] = []
+        self.path.append(obj)
+        self.depth[id(obj)] = len(self.path)
+        try:
+            for member in obj:
+                atom = ATOMS.get(type(member))
+                parts.append((atom(member), [], []) if atom is not None else self.part(member))
+        finally:
+            del self.depth[id(self.path.pop())]
+        head = b"%b%d:" % (tag, len(parts))
+        if any(refs for _, _, refs in parts) and self.set_of_refs is not None:
+            # The order of members that refer to code is known only when all code has its digest.
+            self.refs.append(self.set_of_refs(head, [(encoded, refs) for encoded, _, refs in parts]))
+            return b"&"
+        parts.sort(key=_member_order)
+        if self.nodes is not None:
+            for _, nodes, _ in parts:
+                self.nodes.extend(nodes)
+        return head + b"".join([encoded for encoded, _, _ in parts])
+
+
+def _member_order(part: tuple[bytes, list[Any], list[Any]]) -> tuple[bytes, list[bytes]]:
+    return part[0], [node._key for node in part[1]]
+
+
+def _trail(path: list[Any]) -> str:
+    """Return how to get from the outermost value to the innermost, as in ``[0]['x'].conn``."""
+    return "".join(_step(outer, inner) for outer, inner in zip(path, path[1:], strict=False))
+
+
+def _step(outer: Any, inner: Any) -> str:
+    if isinstance(outer, (list, tuple)):
+        return next((f"[{i}]" for i, item in enumerate(outer) if item is inner), "")
+    if isinstance(outer, dict):
+        return next((f"[{key!r}]" for key, item in outer.items() if item is inner), "")
+    names = getattr(outer, "__dict__", None)
+    if isinstance(names, dict):
+        found = next((f".{name}" for name, item in names.items() if item is inner), None)
+        if found is not None:
+            return found
+    slots = getattr(type(outer), "__slots__", ())
+    for name in (slots,) if isinstance(slots, str) else slots:
+        if getattr(outer, name, None) is inner:
+            return f".{name}"
+    return ""
+
+
+def _list(obj: list[Any], _: Encoder) -> Made:
+    return b"[%d:" % list.__len__(obj), list.__iter__(obj)
+
+
+def _tuple(obj: tuple[Any, ...], _: Encoder) -> Made:
+    return b"(%d:" % tuple.__len__(obj), tuple.__iter__(obj)
+
+
+def _dict(obj: dict[Any, Any], _: Encoder) -> Made:
+    # In order: the columns of a frame made from a dict follow it.
+    items = list(dict.items(obj))
+    return b"{%d:" % len(items), chain.from_iterable(items)
+
+
+def _set(obj: set[Any], encoder: Encoder) -> Made:
+    return encoder.members(b"<", obj)
+
+
+def _frozenset(obj: frozenset[Any], encoder: Encoder) -> Made:
+    return encoder.members(b">", obj)
+
+
+#: Handlers by exact type; more are found, by `_kinds`, when they are needed.
+CONTAINERS: dict[type, Handler] = {
+    list: _list,
+    tuple: _tuple,
+    dict: _dict,
+    set: _set,
+    frozenset: _frozenset,
+}
+
+
+def write_node(obj: Any, encoder: Encoder) -> Made:
+    """Write what stands for a node as a placeholder; its key enters the key by another way."""
+    if encoder.nodes is None:
+        if encoder.lenient:
+            return b"?" + NODE
+        raise Refusal(f"{obj!r} is the result of another task", "pass it to the task as an argument")
+    encoder.nodes.append(obj.__dualdag_node__())
+    return NODE
+
+
+def _reference(obj: Any, _: Encoder) -> bytes:
+    from dualdag.hashing._fingerprint import reference_digest
+
+    return reference_digest(obj)
+
+
+def encode(obj: Any, nodes: list[Any] | None = None) -> bytes:
+    """Return the canonical encoding of a value.
+
+    Equal bytes mean equal type and equal value.  ``1``, ``True`` and ``1.0`` differ, so do a list
+    and a tuple; a dict keeps its order, a set has none; there is one NaN.  Functions and classes
+    count by their code, frames and arrays by the digest of their content.
+
+    Parameters
+    ----------
+    obj : object
+        Any value made of plain data, dataclasses, frames, arrays, functions, classes.
+    nodes : list or None
+        Takes, in order, the node of each object in `obj` that stands for one; such an object is
+        written as a placeholder.  None refuses them.
+
+    Returns
+    -------
+    bytes
+        The same in every process, whatever its hash seed.
+
+    Raises
+    ------
+    FingerprintError
+        For what has no content that can be told: a lock is none, a socket neither.
+
+    Examples
+    --------
+    >>> encode({"b", "a"}) == encode({"a", "b"})
+    True
+    >>> encode([1]) == encode((1,)) or encode([1]) == encode([True])
+    False
+    """
+    kind = type(obj)
+    atom = ATOMS.get(kind)
+    if atom is not None:
+        return atom(obj)
+    if kind is tuple:
+        made = _encode_arguments(obj, nodes)
+        if made is not None:
+            return made
+    encoder = Encoder(nodes, _reference)
+    before = len(nodes) if nodes is not None else 0
+    try:
+        encoder.write(obj)
+    except Refusal as refusal:
+        advice = refusal.advice or "build it inside the task, or teach it to dualdag with dag.register()"
+        if nodes is not None:
+            del nodes[before:]
+        raise FingerprintError(f"{_subject(obj, refusal.trail)}: {refusal.what}; {advice}.") from None
+    except RecursionError:
+        raise FingerprintError(f"{_subject(obj, '')}: sets in sets, nested too deep to be hashed.") from None
+    return b"".join(encoder.out)
+
+
+def _subject(obj: Any, trail: str) -> str:
+    kind = type(obj)
+    return f"{trail} of a {kind.__qualname__}" if trail else f"a {kind.__module__}.{kind.__qualname__}"
+
+
+def _encode_arguments(obj: tuple[Any, ...], nodes: list[Any] | None) -> bytes | None:
+    # A million calls come this way: literals and nodes, and nothing else.
+    out = [b"(%d:" % len(obj)]
+    found = []
+    for item in obj:
+        kind = type(item)
+        atom = ATOMS.get(kind)
+        if atom is not None:
+            out.append(atom(item))
+        elif nodes is not None and CONTAINERS.get(kind) is write_node:
+            found.append(item.__dualdag_node__())
+            out.append(NODE)
+        else:
+            return None
+    if found and nodes is not None:
+        nodes.extend(found)
+    return b"".join(out)

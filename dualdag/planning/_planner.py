@@ -1,0 +1,116 @@
+"""From graph, records, files, policy and clock to a plan: a pure function."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from dualdag.errors import GraphError
+from dualdag.graph import Graph, Node, paused_collector
+from dualdag.planning._demand import decide
+from dualdag.planning._files import FileView
+from dualdag.planning._lookup import look_up
+from dualdag.planning._plan import Plan
+from dualdag.planning._refresh import forced_positions
+from dualdag.planning._region import Region, find_region, roots_of
+from dualdag.planning._traces import trace_keys
+
+if TYPE_CHECKING:
+    from dualdag.store import Store
+
+__all__ = ["plan_graph"]
+
+
+def plan_graph(
+    graph: Graph,
+    *,
+    store: Store,
+    files: FileView,
+    refresh: Iterable[str | Node[Any]] = (),
+    now: datetime,
+) -> Plan:
+    """Say what is to be done about each node; read no file, run nothing, write nothing.
+
+    Parameters
+    ----------
+    graph : Graph
+        What is asked for.
+    store : Store
+        What is known.
+    files : FileView
+        What is known of the graph's files, after `FileView.scan`.
+    refresh : iterable of str or Node
+        Names and nodes to run again whatever the store says, or ``"all"``.
+    now : datetime
+        The clock, with a zone.
+
+    Returns
+    -------
+    Plan
+        Actions and reasons.
+
+    Raises
+    ------
+    GraphError
+        For a name in `refresh` that is not in the graph, a frozen artifact named there, a file that is
+        missing, or a clock without a zone.
+    CorruptObjectError
+        When the version of a manual or frozen artifact was lost.
+    """
+    if now.tzinfo is None:
+        raise GraphError(f"now={now!r} has no time zone: use datetime.now(UTC) or one with tzinfo.")
+    with paused_collector():
+        forced = forced_positions(graph, refresh)
+        region = find_region(graph, store, forced, now)
+        files.check(graph, region.reached, region.pins)
+        return _plan(graph, store, files, forced, region, now)
+
+
+def _plan(
+    graph: Graph, store: Store, files: FileView, forced: set[int], region: Region, now: datetime
+) -> Plan:
+    roots = roots_of(graph, region, forced)
+    superseded, marked = store.superseded(), store.unstable()
+    given: dict[int, bytes | None] = {**files.known, **dict.fromkeys(files.unknown), **region.pin_keys}
+    hidden = set(forced)
+
+    def unstable(i: int) -> bool:
+        return graph.nodes[i]._op.prefix in marked or not graph.option(i, "deterministic")
+
+    # A node that has to run for its value and may give another hides all below it, so the plan is
+    # made again with that known; each round finds at least one more, and there are few.
+    while True:
+        traces, effective = trace_keys(graph, region.reached, given, hidden, superseded)
+        known = look_up(
+            graph, store, roots, traces, pins=region.pins, files=files.known, hidden=hidden
+        )
+        made = decide(
+            graph, known, roots, pins=region.pins, forced=forced, hidden=hidden, unstable=unstable
+        )
+        if not made.renewed:
+            break
+        hidden |= made.renewed
+    listed = made.actions
+    return Plan(
+        graph=graph,
+        now=now,
+        targets=graph.targets,
+        actions=listed,
+        why=made.why,
+        wanted=made.wanted,
+        traces=traces,
+        effective=effective,
+        records={i: r for i, r in known.records.items() if listed[i] == 1},
+        recipes={i: r for i, r in known.records.items() if listed[i] in (2, 3)},
+        aliases=known.aliases,
+        pins={i: v for i, v in region.pins.items() if listed[i]},
+        forced=forced,
+        roots=roots,
+        renewed=hidden - forced,
+        file_digests={i: d for i, d in files.known.items() if region.reached is None or region.reached[i]},
+        unknown_files={i: u for i, u in files.unknown.items() if region.reached is None or region.reached[i]},
+        due=region.due,
+        own_parts=region.own_parts,
+        wanted_by=made.wanted_by,
+    )

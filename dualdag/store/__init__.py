@@ -1,0 +1,67 @@
+"""The store: objects by checksum, records by key, artifact versions, run journals; on any fsspec URL.
+
+The door of the room is also what users call: ``dualdag.store()`` opens the store of the settings.
+"""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from dualdag.store._artifacts import Artifact
+from dualdag.store._facts import Confirmation, Record, Saved, Version
+from dualdag.store._journal import Run, RunJournal
+from dualdag.store._store import LAYOUT, Store, open_store
+
+if TYPE_CHECKING:
+    from dualdag.store._codecs import Encoded, File, decode_value, encode_value, register_codec, register_codec_for
+
+__all__ = [
+    "LAYOUT",
+    "Artifact",
+    "Confirmation",
+    "Encoded",
+    "File",
+    "Record",
+    "Run",
+    "RunJournal",
+    "Saved",
+    "Store",
+    "Version",
+    "decode_value",
+    "encode_value",
+    "open_store",
+    "register_codec",
+    "register_codec_for",
+]
+
+_CODECS = {"Encoded", "File", "decode_value", "encode_value", "register_codec", "register_codec_for"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _CODECS:
+        from dualdag.store import _codecs
+
+        return getattr(_codecs, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+class _Door(ModuleType):
+    """`dualdag.store` is a room and a call."""
+
+    def __call__(self, url: Any = None) -> Store:
+        """Return a store, by default that of the settings.
+
+        Parameters
+        ----------
+        url : str or path, optional
+            A local folder or any fsspec URL.
+        """
+        from dualdag.config import settings
+
+        chosen = settings(store=url)
+        return open_store(chosen.store, durable=chosen.durable)
+
+
+sys.modules[__name__].__class__ = _Door

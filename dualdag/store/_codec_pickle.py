@@ -1,0 +1,75 @@
+"""Anything else as pickle: large buffers beside the stream, so that they are neither copied nor joined."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import struct
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from dualdag.errors import CodecError
+
+if TYPE_CHECKING:
+    import pickle
+    from collections.abc import Sequence
+
+__all__ = ["encode_pickle", "split_pickle"]
+
+_ASIDE = 1 << 16
+_ENDLESS = (itertools.count, itertools.repeat)
+
+
+@cache
+def _pickler() -> type[Any]:
+    import cloudpickle
+
+    class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+        def reducer_override(self, obj: Any) -> Any:
+            refuse(obj)
+            return super().reducer_override(obj)
+
+    return Pickler
+
+
+def refuse(obj: Any) -> None:
+    """Raise for what pickle would take although it is used up by reading it.
+
+    Raises
+    ------
+    CodecError
+        For an open file or an iterator.
+    """
+    if isinstance(obj, io.IOBase) and not isinstance(obj, (io.BytesIO, io.StringIO)):
+        raise CodecError(f"an open file ({obj!r}) can't be stored: close it, and return dag.File(path).")
+    kind = type(obj)
+    if kind.__module__ in ("builtins", "itertools") and hasattr(kind, "__next__") and kind not in _ENDLESS:
+        raise CodecError(f"a {kind.__name__} can't be stored: return a list of what it yields.")
+
+
+def encode_pickle(value: Any) -> Sequence[Any]:
+    """Return a value as pickle of protocol 5: lengths, the stream, then each large buffer."""
+    aside: list[Any] = []
+
+    def keep(buffer: pickle.PickleBuffer) -> bool:
+        view = buffer.raw()
+        if view.nbytes < _ASIDE:
+            return True  # stays in the stream
+        aside.append(view)
+        return False
+
+    stream = io.BytesIO()
+    refuse(value)
+    _pickler()(stream, protocol=5, buffer_callback=keep).dump(value)
+    pieces = [stream.getbuffer(), *aside]
+    head = struct.pack(f"<{len(pieces) + 1}Q", len(pieces), *(piece.nbytes for piece in pieces))
+    return [head, *pieces]
+
+
+def split_pickle(data: memoryview) -> tuple[memoryview, list[bytearray]]:
+    """Return the stream and the buffers of what `encode_pickle` made; the buffers may be written to."""
+    (count,) = struct.unpack_from("<Q", data)
+    lengths = struct.unpack_from(f"<{count}Q", data, 8)
+    ends = list(itertools.accumulate(lengths, initial=8 * (count + 1)))
+    pieces = [data[start:end] for start, end in itertools.pairwise(ends)]
+    return pieces[0], [bytearray(piece) for piece in pieces[1:]]
