@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
 from dualdag.config import Settings, settings, user_cache_folder
 from dualdag.errors import ConfigError, GraphError
@@ -120,7 +121,9 @@ def run(
     return map_nodes(x, value_of)
 
 
-def run_result(x: Any, *, refresh: Refresh = (), keep_going: bool = False, **options: Any) -> RunResult:
+def run_result(
+    x: Any, *, refresh: Refresh = (), keep_going: bool = False, want_values: bool = True, **options: Any
+) -> RunResult:
     """Run what is needed and return the values together with what was done.
 
     Parameters
@@ -129,6 +132,8 @@ def run_result(x: Any, *, refresh: Refresh = (), keep_going: bool = False, **opt
         What is wanted.
     refresh, keep_going
         As for `run`.
+    want_values : bool
+        Whether to bring the values here, or only make sure that they are in the store.
     **options
         Settings, as for `run`.
 
@@ -140,10 +145,9 @@ def run_result(x: Any, *, refresh: Refresh = (), keep_going: bool = False, **opt
     outside_tasks("dag.run")
     chosen = _settings(options)
     graph = _compiled(x, "dag.run")
-    opened = open_with(chosen)
     from dualdag import execution, report
 
-    with report.progress(chosen.progress) as listeners, paused_collector():
+    with closing(open_with(chosen)) as opened, report.progress(chosen.progress) as listeners, paused_collector():
         return execution.run_graph(
             graph,
             store=opened,
@@ -153,6 +157,7 @@ def run_result(x: Any, *, refresh: Refresh = (), keep_going: bool = False, **opt
             keep_going=keep_going,
             now=_clock(chosen),
             listeners=listeners,
+            want_values=want_values,
         )
 
 
@@ -195,9 +200,8 @@ def plan(
 
     files = _files(chosen)
     files.scan(graph)
-    return planning.plan_graph(
-        graph, store=open_with(chosen), files=files, refresh=_refresh(refresh), now=_clock(chosen)
-    )
+    with closing(open_with(chosen)) as opened:
+        return planning.plan_graph(graph, store=opened, files=files, refresh=_refresh(refresh), now=_clock(chosen))
 
 
 def load(name: str, version: int | None = None, store: Any = None) -> Any:
@@ -287,7 +291,8 @@ def _clock(chosen: Settings) -> datetime:
 
 
 def _refresh(refresh: Refresh) -> tuple[str | Node[Any], ...]:
-    return (refresh,) if isinstance(refresh, (str, Node)) else tuple(refresh)
+    many = (refresh,) if isinstance(refresh, str) or hasattr(type(refresh), "__dualdag_node__") else refresh
+    return tuple(one if isinstance(one, str) else one.__dualdag_node__() for one in cast("Iterable[Any]", many))
 
 
 def _compiled(x: object, what: str) -> Graph:

@@ -94,9 +94,9 @@ def test_results_that_cannot_be_kept(store):
         return threading.Lock()
 
     for made in (lines(), handle()):
-        with pytest.raises(dag.CodecError, match=made.label) as caught:
+        with pytest.raises(dag.CodecError, match="odd") as caught:
             dag.run(made.artifact("odd"), store=store)
-        assert "test_bad_input.py" in "".join([str(caught.value), *caught.value.__notes__])
+        assert "test_bad_input.py" in str(caught.value)
 
 
 def test_a_failing_task_raises_its_own_exception_and_loses_nothing(store):
@@ -155,7 +155,7 @@ def test_a_store_that_can_only_be_read(store, tmp_path):
         with pytest.raises(dag.StoreError, match=r"read-only|Read-only"):
             dag.run(add(5, 6).artifact("new"), store=store)
     finally:
-        subprocess.run(["umount", folder], check=True)
+        subprocess.run(["umount", "-l", folder], check=True)
 
 
 def test_a_full_disk(tmp_path):
@@ -173,7 +173,7 @@ def test_a_full_disk(tmp_path):
         assert dag.load("kept", store=url) == 3
         assert not [p for p in folder.rglob("*") if p.is_file() and p.stat().st_size > 1_000_000]
     finally:
-        subprocess.run(["umount", folder], check=True)
+        subprocess.run(["umount", "-l", folder], check=True)
 
 
 FLOW = """

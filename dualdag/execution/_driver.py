@@ -43,6 +43,7 @@ def run_graph(
     now: datetime,
     listeners: Iterable[Listener] = (),
     run_info: Mapping[str, Any] | None = None,
+    want_values: bool = True,
 ) -> RunResult:
     """Run what a graph needs and return the values of its targets.
 
@@ -66,6 +67,8 @@ def run_graph(
         Told of each `Event`.
     run_info : mapping, optional
         Plain data for the journal and for versions: parameters, the flow's name.
+    want_values : bool
+        Whether to bring the targets' values here; without, they are only made sure to be in the store.
 
     Returns
     -------
@@ -79,7 +82,6 @@ def run_graph(
     ExceptionGroup
         With `keep_going`, of every failure.
     """
-    asked = tuple(refresh)
     run_id = new_run_id(time.time())
     info = dict(run_info or {})
     journal = store.start_run(run_id, info | {"backend": backend.name})
@@ -88,14 +90,14 @@ def run_graph(
     status = "failed"
     try:
         files.scan(graph)
-        plan = plan_graph(graph, store=store, files=files, refresh=asked, now=now)
+        plan = plan_graph(graph, store=store, files=files, refresh=refresh, now=now)
         session = backend.open(RunInfo(run_id, store, len(plan)))
         recorder = Recorder(store, ticking=session.inline)
         run = Run(
             graph, store, session, files, now, keep_going, recorder, journal, tuple(listeners), run_id,
-            info=info, marked=set(store.unstable()),
+            info=info, marked=set(store.unstable()), late=dict(store.superseded()), forced=set(plan.forced),
         )  # fmt: skip
-        result = _carry_out(run, plan, asked)
+        result = _carry_out(run, plan, want_values=want_values)
         status = "done"
         return result
     except KeyboardInterrupt:
@@ -105,14 +107,14 @@ def run_graph(
         _end(session, recorder, journal, status)
 
 
-def _carry_out(run: Run, plan: Plan, asked: tuple[str | Node[Any], ...]) -> RunResult:
+def _carry_out(run: Run, plan: Plan, *, want_values: bool) -> RunResult:
     run.tell("run-start", message=run.run_id)
     try:
-        scheduler = _until_it_holds(run, plan, asked)
+        scheduler = _until_it_holds(run, plan)
         _raise_failures(run)
-        values = _values(run, scheduler)
+        values = _values(run, scheduler) if want_values else {}
         while values is None:
-            scheduler = _until_it_holds(run, _plan_again(run, asked), asked)
+            scheduler = _until_it_holds(run, _plan_again(run))
             _raise_failures(run)
             values = _values(run, scheduler)
     finally:
@@ -122,14 +124,14 @@ def _carry_out(run: Run, plan: Plan, asked: tuple[str | Node[Any], ...]) -> RunR
     return RunResult(scheduler.plan, values, run.run_id, run.executed, rows)
 
 
-def _until_it_holds(run: Run, plan: Plan, asked: tuple[str | Node[Any], ...]) -> Scheduler:
+def _until_it_holds(run: Run, plan: Plan) -> Scheduler:
     """Carry a plan out; where a file or a result turns out to be another than planned with, plan again."""
     while True:
         while plan.unknown_files:
             read_files(run.files, [u for urls in plan.unknown_files.values() for u in urls], run.tokens)
-            plan = _plan_again(run, asked)
+            plan = _plan_again(run)
         if note_tokens(plan, run.files, run.tokens):
-            plan = _plan_again(run, asked)
+            plan = _plan_again(run)
             continue
         run.tell("plan", data=plan)
         scheduler = Scheduler(run, plan)
@@ -140,11 +142,14 @@ def _until_it_holds(run: Run, plan: Plan, asked: tuple[str | Node[Any], ...]) ->
             raise
         if not scheduler.again or (run.failures and not run.keep_going):
             return scheduler
-        plan = _plan_again(run, asked)
+        plan = _plan_again(run)
 
 
-def _plan_again(run: Run, asked: tuple[str | Node[Any], ...]) -> Plan:
-    return plan_graph(run.graph, store=run.store, files=run.files, refresh=asked, now=run.now)
+def _plan_again(run: Run) -> Plan:
+    # What was refreshed in this run already is found like any other result.
+    left = [run.graph.nodes[i] for i in sorted(run.forced - run.refreshed)]
+    run.late.update(run.store.superseded())
+    return plan_graph(run.graph, store=run.store, files=run.files, refresh=left, now=run.now)
 
 
 def _raise_failures(run: Run) -> None:

@@ -33,6 +33,11 @@ class Recorder:
         Where records go.
     ticking : bool
         Whether a thread closes batches: needed where tasks run in the driver's own thread.
+
+    Attributes
+    ----------
+    waiting : bool
+        Whether a node of the open batch is handed on only once that is written.
     """
 
     def __init__(self, store: Store, *, ticking: bool) -> None:
@@ -48,6 +53,7 @@ class Recorder:
         self._ended = False
         self._thread: threading.Thread | None = None
         self._ticking = ticking
+        self.waiting = False
 
     def add(self, position: int, record: Record, *, waits: bool) -> None:
         """Take a record.
@@ -64,6 +70,7 @@ class Recorder:
         with self._lock:
             self._open()
             self._pending.append((position, record, waits))
+            self.waiting |= waits
 
     def alias(self, trace: bytes, record: Record) -> None:
         """Take another name of a result that is recorded already.
@@ -115,6 +122,7 @@ class Recorder:
             with self._lock:
                 pending, self._pending = self._pending, []
                 aliases, self._aliases = self._aliases, []
+                self.waiting = False
             if not pending and not aliases:
                 return
             try:

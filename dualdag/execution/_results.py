@@ -210,11 +210,20 @@ class Results:
             i = one.position
             if one.won.digest == one.mine.digest:
                 if one.waits:
-                    self._hand_on(i, self._outcome_of(one.mine, i), one.mine)
+                    self._equal(one)
             else:
                 self._differs(one)
             if not one.waits:
                 self.state.unask(i)
+
+    def _equal(self, one: Settled) -> None:
+        mine, won = one.mine, one.won
+        if won.checksum != mine.checksum and mine.checksum is not None:
+            there = won.checksum is not None and self.run.store.has_objects([won.checksum])
+            if not there:
+                # Encoded otherwise than what was lost: nothing else would lead to the new object.
+                self._supersede(mine)
+        self._hand_on(one.position, self._outcome_of(mine, one.position), mine)
 
     def _outcome_of(self, record: Record, i: int) -> Outcome:
         return Outcome(
@@ -242,14 +251,18 @@ class Results:
         if outcome.checksum is None and not self._publish(outcome):
             return
         mine = self._record(i, outcome)
-        in_force = run.store.supersede(mine)
-        for key in (mine.trace, mine.action):
-            run.overrides[key] = in_force.digest
+        in_force = self._supersede(mine)
         if forced or i in self.plan.renewed or not run.policy(i).deterministic:
             self._hand_on(i, self._outcome_of(in_force, i), in_force)
             return
         run.ran[mine.action] = Ran(i, outcome, in_force)
         self._unstable(i)
+
+    def _supersede(self, record: Record) -> Record:
+        in_force = self.run.store.supersede(record)
+        for key in (record.trace, record.action):
+            self.run.late[key] = in_force.digest
+        return in_force
 
     def _unstable(self, i: int) -> None:
         node, run = self.graph.nodes[i], self.run

@@ -78,7 +78,9 @@ class Run:
     ran: dict[bytes, Ran] = field(default_factory=dict)
     failures: list[BaseException] = field(default_factory=list)
     failed: set[int] = field(default_factory=set)
-    overrides: dict[bytes, bytes] = field(default_factory=dict)
+    late: dict[bytes, bytes] = field(default_factory=dict)
+    forced: set[int] = field(default_factory=set)
+    refreshed: set[int] = field(default_factory=set)
     marked: set[bytes] = field(default_factory=set)
     moves: dict[str, int] = field(default_factory=dict)
     lost: dict[int, int] = field(default_factory=dict)
@@ -102,11 +104,17 @@ class Run:
         **more
             Other fields of the event.
         """
+        now = time.time()
         label = self.graph.label(position) if position >= 0 else ""
-        event = Event(kind, time.time(), position, label, **more)
-        write_down(self.journal, event)
+        if kind in _WRITTEN:
+            row = {"kind": kind, "time": now, "label": label}
+            if position >= 0:
+                row["key"] = self.graph.nodes[position].key
+            row.update(more)
+            row.pop("data", None)
+            self.journal.append(row)
         for listener in self.listeners:
-            listener(event)
+            listener(Event(kind, now, position, label, **more))
 
     def warn(self, i: int, message: str) -> None:
         """Tell of something that is no failure.
@@ -135,10 +143,9 @@ class Run:
             found = self.policies[op] = _policy(self.graph, i)
         return found
 
-    def superseded(self, trace: bytes) -> bytes | None:
-        """Return the digest that outranks the first one recorded under a trace key, if any does."""
-        return self.overrides.get(trace) or self.store.superseded().get(trace)
 
+#: Kinds of events that a journal holds.
+_WRITTEN = frozenset({"start", "done", "reuse", "failed", "retry", "version", "confirmed", "warning"})
 
 _DEFAULT_RESOURCES = {"num_cpus": 1, "num_gpus": 0, "memory": None, "resources": {}}
 
@@ -154,20 +161,3 @@ def _policy(graph: Graph, i: int) -> Policy:
         graph.option(i, "deterministic"),
         resources,
     )
-
-
-_WRITTEN = frozenset({"start", "done", "reuse", "failed", "retry", "version", "confirmed", "warning"})
-
-
-def write_down(journal: RunJournal, event: Event) -> None:
-    """Append an event to the run's journal.
-
-    Parameters
-    ----------
-    journal : RunJournal
-        Where to.
-    event : Event
-        What happened; plans and the like stay out.
-    """
-    if event.kind in _WRITTEN:
-        journal.append(event._asdict() | {"data": None})

@@ -95,7 +95,8 @@ class Scheduler:
         while self.delayed and self.delayed[0][0] <= now:
             heapq.heappush(self.ready, heapq.heappop(self.delayed)[1])
         wait = recorder.wait
-        if wait is not None and (wait <= 0 or self.in_flight < session.slots):
+        idle = self.in_flight < session.slots if recorder.waiting else not self.in_flight
+        if wait is not None and (wait <= 0 or idle):
             recorder.write()
             wait = None
         settled = recorder.settled()
@@ -138,8 +139,9 @@ class Scheduler:
         """
         state = self.state
         trace = self.trace(i)
-        digest = self.run.superseded(trace)
-        state.effective[i] = trace if digest is None else effective_key(trace, {trace: digest})
+        state.effective[i] = effective_key(trace, self.run.late)
+        if i in self.plan.forced:
+            self.run.refreshed.add(i)
         self.hand_on(state.resolve(i))
 
     def trace(self, i: int) -> bytes:

@@ -66,7 +66,10 @@ def _confirm(scheduler: Scheduler, i: int, spec: ArtifactSpec, last: Version) ->
     run = scheduler.run
     trace = scheduler.state.effective[i]
     assert trace is not None  # noqa: S101 - made when the node was resolved
-    run.store.confirm(Confirmation(name=spec.name, version=last.number, created=run.now.timestamp(), trace=trace))
+    run.store.confirm(
+        Confirmation(name=spec.name, version=last.number, created=run.now.timestamp(),
+                     trace=trace, own_part=scheduler.plan.own_parts[spec.name])
+    )  # fmt: skip
     run.tell("confirmed", i, message=f"version {last.number} found equal")
 
 

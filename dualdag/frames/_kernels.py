@@ -34,7 +34,7 @@ _BINARY: dict[str, Callable[[Any, Any], Any]] = {
     "&": operator.and_,
     "|": operator.or_,
     "^": operator.xor,
-    "divmod": divmod,
+    "divmod()": divmod,
 }
 _COMPARED: dict[str, Callable[[Any, Any], Any]] = {
     "==": operator.eq,
@@ -59,8 +59,8 @@ _OPERATORS: dict[str, Callable[..., Any]] = {
     "neg": operator.neg,
     "pos": operator.pos,
     "invert": operator.invert,
-    "abs": abs,
-    "round": round,
+    "abs()": abs,
+    "round()": round,
     "[]": operator.getitem,
     **{f"{name}[]": _get_through(name) for name in ("loc", "iloc", "at", "iat")},
     "len()": len,

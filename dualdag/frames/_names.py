@@ -33,11 +33,14 @@ _TYPING = (
     "ExpandingGroupBy",
     "ExponentialMovingWindowGroupBy",
 )
+# Where only the values tell which class it is, this one has the names.
+_STAND_INS = {"UnknownGroupBy": "DataFrameGroupBy", "Unknown": "DataFrame"}
 
 
 @lru_cache(maxsize=256)
 def owner_class(owner: str) -> Any:
     """Return pandas's class of this name: ``"DataFrame"``, ``"SeriesGroupBy"``, ``"Series.str"``."""
+    owner = _STAND_INS.get(owner, owner)
     if owner in _TYPING:
         return resolve(f"api.typing.{owner}")
     return resolve(owner)
@@ -49,6 +52,8 @@ def public(owner: str) -> frozenset[str]:
 
     Indexes have the names of all kinds of index, since which kind one is only the values may tell.
     """
+    if owner == "UnknownGroupBy":
+        return public("DataFrameGroupBy") | public("SeriesGroupBy")
     if owner == "Unknown":
         return public("DataFrame") | public("Series") | public("Index")
     classes = INDEX_CLASSES if owner == "Index" else (owner,)
@@ -62,6 +67,8 @@ def _static(owner: str, name: str) -> tuple[str, Any]:
         candidates = INDEX_CLASSES
     elif owner == "Unknown":
         candidates = ("DataFrame", "Series", *INDEX_CLASSES)
+    elif owner == "UnknownGroupBy":
+        candidates = ("DataFrameGroupBy", "SeriesGroupBy")
     for one in candidates:
         found = inspect.getattr_static(owner_class(one), name, None)
         if found is not None:

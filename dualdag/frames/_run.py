@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
+from dualdag.frames._errors import AttributeNotFoundError, ColumnNotFoundError
 from dualdag.frames._ops import Handle, node_of
 from dualdag.frames._steps import Step
 from dualdag.graph import Node, nodes_in
@@ -83,6 +84,8 @@ def traced(function: Callable[..., Any], *args: Any) -> Any:
     try:
         with _trying():
             made = function(*args)
+    except (ColumnNotFoundError, AttributeNotFoundError):
+        raise
     except Exception:
         # It may well work on a frame: it is called there, and its own error comes from there.
         return None

@@ -12,7 +12,7 @@ from dualdag.frames._names import signature
 from dualdag.frames._steps import Step, freeze
 from dualdag.graph import caller_site
 
-__all__ = ["SYNONYMS", "bind", "spell"]
+__all__ = ["SIGNS", "SYNONYMS", "bind", "spell"]
 
 #: Names of one meaning; the first is what nodes are called by.
 SYNONYMS = {
@@ -48,6 +48,8 @@ _ARITHMETIC = {
     "ge": ">=",
 }
 _OPERATORS = {**_ARITHMETIC, **{f"r{name}": f"r{sign}" for name, sign in _ARITHMETIC.items() if len(name) > 2}}
+#: Step names of the operators that methods such as ``add`` are other spellings of.
+SIGNS = frozenset(_OPERATORS.values())
 # Parameters for which pandas takes a label and a list of that one label as the same.
 _ONE_OR_LIST = {
     "sort_values": ("by", "ascending"),

@@ -329,7 +329,7 @@ def task(
         if not callable(target):
             raise GraphError(f"dag.task takes a function, not {target!r}.")
         label = getattr(_unwrap(target), "__name__", type(target).__name__)
-        where = f"task {label!r} ({caller_site(3)})"
+        where = f"task {label!r} ({caller_site(1)})"
         if isinstance(nout, bool) or not isinstance(nout, int) or nout < 1:
             raise GraphError(f"{where}: nout={nout!r} makes no sense; it takes a whole number from 1.")
         names = (ignore,) if isinstance(ignore, str) else tuple(ignore)

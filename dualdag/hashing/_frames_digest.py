@@ -58,7 +58,7 @@ def _index(index: Any) -> bytes:
         return seal(b"pandas.MultiIndex", names, encode(len(index)), *parts)
     # A subclass that follows from the dtype needs no name of its own.
     freq = getattr(index, "freq", None) if isinstance(index, (pd.DatetimeIndex, pd.TimedeltaIndex)) else None
-    return seal(b"pandas.Index", names, encode(None if freq is None else freq.freqstr), _array(index.array))
+    return seal(b"pandas.Index", names, _label(freq), _array(index.array))
 
 
 def _level(level: Any, codes: Any) -> bytes:
@@ -163,7 +163,7 @@ def _categorical(values: Any) -> tuple[bytes, ...]:
     made = hasher(values.codes.nbytes)
     for codes in _windows(values.codes):
         feed(made, codes.astype(width, copy=False))
-    return b"ordered" if values.ordered else b"", _index(values.categories), made.digest()
+    return b"ordered" if values.ordered else b"", _array(values.categories.array), made.digest()
 
 
 def _timed(values: Any) -> tuple[bytes, ...]:

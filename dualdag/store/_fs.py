@@ -12,9 +12,11 @@ from typing import Any, Protocol
 
 from dualdag.errors import StoreError
 
-__all__ = ["FileSystem", "open_filesystem"]
+__all__ = ["READ_ONLY", "Buffers", "FileSystem", "describe", "open_filesystem"]
 
 _EXTRAS = {"s3": 'pip install "dualdag[s3]"', "s3a": 'pip install "dualdag[s3]"'}
+#: What the operating system says of a place that can't be written.
+READ_ONLY = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 Buffers = Iterable[bytes | bytearray | memoryview]
 
 
@@ -216,13 +218,14 @@ def open_filesystem(url: str, *, durable: bool) -> FileSystem:
         if os.path.exists(root) and not os.path.isdir(root):
             raise StoreError(f"store {url!r}: {root} is a file, and a store is a folder. Name another path.")
         return LocalFolder(root.replace(os.sep, "/"), durable=durable)
-    import fsspec
+    from fsspec.core import url_to_fs
+    from fsspec.registry import known_implementations
 
     protocol = url.split("://", 1)[0]
     try:
-        fs, root = fsspec.core.url_to_fs(url, use_listings_cache=False, skip_instance_cache=protocol != "memory")
+        fs, root = url_to_fs(url, use_listings_cache=False, skip_instance_cache=protocol != "memory")
     except ImportError as error:
-        known = fsspec.registry.known_implementations.get(protocol, {}).get("err", "")
+        known = known_implementations.get(protocol, {}).get("err", "")
         line = _EXTRAS.get(protocol) or _pip_line(known) or f"pip install the fsspec package for {protocol}"
         raise StoreError(f"store {url!r} needs a package that is not installed: {line}") from error
     except ValueError as error:

@@ -48,15 +48,15 @@ class RunJournal:
 
     Parameters
     ----------
-    fs : FileSystem
-        Where it lies.
+    fs : FileSystem or None
+        Where it lies; None keeps nothing.
     run_id : str
         Names the run.
     info : mapping
         What it was asked for.
     """
 
-    def __init__(self, fs: FileSystem, run_id: str, info: Mapping[str, Any]) -> None:
+    def __init__(self, fs: FileSystem | None, run_id: str, info: Mapping[str, Any]) -> None:
         self._fs = fs
         self.id = run_id
         self._lock = threading.Lock()
@@ -66,7 +66,8 @@ class RunJournal:
         self._put("begin", {"id": run_id, "started": time.time(), "info": _plain(dict(info))})
 
     def _put(self, name: str, value: object) -> None:
-        self._fs.put_if_absent(f"runs/{self.id}/{name}", [seal(value)])
+        if self._fs is not None:
+            self._fs.put_if_absent(f"runs/{self.id}/{name}", [seal(value)])
 
     def append(self, event: Mapping[str, Any]) -> None:
         """Take an event; it is written within a fifth of a second of the next one, or at the end."""

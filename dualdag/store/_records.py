@@ -45,6 +45,10 @@ class Records:
         self._unstable: set[bytes] | None = None
         self.refresh()
 
+    def close(self) -> None:
+        """Close the index."""
+        self._index.close()
+
     def refresh(self) -> None:
         """See what other writers did since."""
         with self._lock:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import uuid
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,7 +19,7 @@ from dualdag.config import user_cache_folder
 from dualdag.errors import CorruptObjectError, StoreError
 from dualdag.store._artifacts import Artifact, Artifacts
 from dualdag.store._facts import Confirmation, Layout, Record, Saved, Version
-from dualdag.store._fs import Buffers, FileSystem, describe, open_filesystem
+from dualdag.store._fs import READ_ONLY, Buffers, describe, open_filesystem
 from dualdag.store._index import Index
 from dualdag.store._journal import Run, RunJournal, read_run, read_runs
 from dualdag.store._records import Records
@@ -73,6 +74,13 @@ class Store:
     def __repr__(self) -> str:
         return f"<Store {self.url}>"
 
+    def close(self) -> None:
+        """Let go of the index's file; the next look-up opens it again."""
+        with self._lock:
+            if self._opened is not None:
+                self._opened.close()
+                self._opened = None
+
     @contextmanager
     def _explained(self, what: str) -> Iterator[None]:
         try:
@@ -114,6 +122,28 @@ class Store:
                 self._marked = True
             return self._fs.put_if_absent(path, parts)
 
+    def self_test(self) -> str:
+        """Write, read, refuse to replace, list and remove a scratch file; return a sentence.
+
+        Raises
+        ------
+        StoreError
+            For the first of these that does not work.
+        """
+        path = f"scratch/{uuid.uuid4().hex}"
+        self._put(path, [b"dualdag"], "write a scratch file")
+        try:
+            with self._explained("read it"):
+                if self._fs.get(path) != b"dualdag":
+                    raise StoreError(f"store {self.url} does not give back what was written to it.")
+                if self._fs.put_if_absent(path, [b"another"]):
+                    raise StoreError(f"store {self.url} replaces files that exist: two writers could overwrite each other.")
+                if path.rpartition("/")[2] not in self._fs.names("scratch"):
+                    raise StoreError(f"store {self.url} does not list what was written to it.")
+        finally:
+            self._fs.remove(path)
+        return "writes, reads, lists and removes; refuses to replace"
+
     # Objects.
 
     def put_object(self, data: bytes | Buffers) -> bytes:
@@ -130,9 +160,9 @@ class Store:
             When it can't be written.
         """
         parts = [data] if isinstance(data, (bytes, bytearray, memoryview)) else data
-        hasher = blake3()
+        hasher = blake3(max_threads=blake3.AUTO)
         for part in parts:
-            hasher.update(part, max_threads=blake3.AUTO) if len(part) > 1 << 22 else hasher.update(part)
+            hasher.update(part)
         checksum = hasher.digest()
         path = _object_path(checksum)
         if not self._fs.exists(path):
@@ -312,10 +342,16 @@ class Store:
     # Journals.
 
     def start_run(self, run_id: str, info: Mapping[str, Any]) -> RunJournal:
-        """Begin the journal of a run."""
-        self._mark()
-        with self._explained("write a journal"):
-            return RunJournal(self._fs, run_id, info)
+        """Begin the journal of a run; where nothing can be written, one that keeps nothing."""
+        try:
+            self._mark()
+            with self._explained("write a journal"):
+                return RunJournal(self._fs, run_id, info)
+        except StoreError as error:
+            # A run that finds everything in a read-only store has nothing to write but its journal.
+            if isinstance(error.__cause__, OSError) and error.__cause__.errno in READ_ONLY:
+                return RunJournal(None, run_id, info)
+            raise
 
     def runs(self, limit: int | None = None) -> list[Run]:
         """Return rows about the runs, newest first."""

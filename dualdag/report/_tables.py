@@ -1,0 +1,101 @@
+"""Numbers and tables as people read them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+
+__all__ = ["bytes_text", "print_table", "seconds_text", "table_text", "when_text"]
+
+
+def bytes_text(count: float | None) -> str:
+    """Return a size, such as ``"1.5 MB"``.
+
+    Examples
+    --------
+    >>> bytes_text(1536), bytes_text(None)
+    ('1.5 kB', '')
+    """
+    if count is None:
+        return ""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"
+
+
+def seconds_text(seconds: float | None) -> str:
+    """Return a length of time, such as ``"12 ms"`` or ``"3 min 20 s"``.
+
+    Examples
+    --------
+    >>> seconds_text(0.0123), seconds_text(200)
+    ('12 ms', '3 min 20 s')
+    """
+    if seconds is None:
+        return ""
+    if seconds < 0.001:
+        return f"{seconds * 1e6:.0f} us"
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def when_text(when: datetime | None) -> str:
+    """Return a time in the zone of this machine."""
+    return "" if when is None else when.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def table_text(head: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> str:
+    """Return an aligned table in plain text.
+
+    Parameters
+    ----------
+    head : sequence of str
+        Titles of the columns.
+    rows : sequence of sequences of str
+        Cells.
+    right : sequence of int
+        Columns that are aligned to the right.
+
+    Examples
+    --------
+    >>> print(table_text(["name", "n"], [["a", "10"]], right=[1]))
+    name   n
+    ----  --
+    a     10
+    """
+    widths = [max(len(str(row[i])) for row in (head, *rows)) for i in range(len(head))]
+
+    def line(cells: Sequence[str]) -> str:
+        made = [c.rjust(w) if i in right else c.ljust(w) for i, (c, w) in enumerate(zip(cells, widths, strict=True))]
+        return "  ".join(made).rstrip()
+
+    return "\n".join([line(head), line(["-" * w for w in widths]), *(line(row) for row in rows)])
+
+
+def print_table(head: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> None:
+    """Print a table: drawn on a terminal, plain in a pipe."""
+    if not sys.stdout.isatty():
+        print(table_text(head, rows, right=right))
+        return
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD)
+    for i, title in enumerate(head):
+        table.add_column(title, justify="right" if i in right else "left")
+    for row in rows:
+        table.add_row(*[Text(cell, style=_STYLES.get(cell, "")) for cell in row])
+    Console().print(table)
+
+
+_STYLES = {"run": "yellow", "check": "cyan", "reuse": "green", "pinned": "blue", "failed": "red", "done": "green"}
