@@ -1,0 +1,316 @@
+"""What every store must do, whatever it lies on."""
+
+from __future__ import annotations
+
+import pickle
+import threading
+import warnings
+from typing import Any
+
+import pytest
+
+from dualdag.errors import ArtifactNotFoundError, CodecError, CorruptObjectError, GraphError
+from dualdag.store import Confirmation, Record, Store, Version, open_store
+
+__all__ = ["StoreSuite"]
+
+
+def a_record(name: str, digest: str = "d", *, checksum: bytes | None = None, trace: str | None = None) -> Record:
+    """Return a record whose keys are made of `name`."""
+
+    def key(text: str, size: int = 20) -> bytes:
+        return text.encode().ljust(size, b".")
+
+    return Record(
+        own=key(f"own {name}"), trace=key(trace or f"trace {name}"), action=key(f"action {name}"),
+        digest=key(digest, 32), checksum=checksum, codec="json" if checksum else "", kept=checksum is not None,
+    )  # fmt: skip
+
+
+def a_version(store: Store, name: str, value: Any, *, created: float = 0.0) -> Version:
+    """Return a version of an artifact whose value is stored."""
+    saved = store.save(value)
+    return Version(
+        name=name, number=0, digest=repr(value).encode().ljust(32, b"."), checksum=saved.checksum,
+        codec=saved.codec, nbytes=saved.nbytes, trace=b"t" * 20, own_part=b"o" * 20, action=b"a" * 20,
+        created=created, seconds=0.1, cadence="1d", tz="UTC", run="r",
+    )  # fmt: skip
+
+
+class StoreSuite:
+    """Tests that hold for each store; subclass it and give it a place.
+
+    A third party subclasses this in a test module and overrides the fixture `url`, which returns
+    the URL of an empty place for each test.
+
+    Examples
+    --------
+    >>> class TestMine(StoreSuite):
+    ...     @pytest.fixture
+    ...     def url(self, tmp_path):
+    ...         return str(tmp_path / "store")
+    """
+
+    @pytest.fixture
+    def url(self) -> str:
+        """Return the URL of an empty place."""
+        raise NotImplementedError("override the fixture `url`")
+
+    @pytest.fixture
+    def store(self, url: str) -> Store:
+        """Return a store at that place."""
+        return open_store(url)
+
+    def damage(self, store: Store, path: str) -> None:
+        """Change the last byte of a file of the store behind its back."""
+        data = store._fs.get(path)
+        assert data is not None
+        store._fs.remove(path)
+        assert store._fs.put_if_absent(path, [data[:-1] + bytes([data[-1] ^ 1])])
+
+    # Objects.
+
+    def test_opening_writes_nothing(self, store: Store) -> None:
+        assert store.records([b"x" * 20]) == {}
+        assert store.artifacts() == []
+        assert store._fs.names("") == []
+
+    @pytest.mark.parametrize("value", [None, 0, "text", [1, [2, None]], {"a": 1.5}, b"bytes", (1, 2), {1, 2}])
+    def test_values_come_back(self, store: Store, value: Any) -> None:
+        saved = store.save(value)
+        again = store.load(saved.checksum, saved.codec)
+        assert again == value
+        assert type(again) is type(value)
+        assert store.has_objects([saved.checksum, b"n" * 32]) == {saved.checksum}
+
+    def test_equal_bytes_are_one_object(self, store: Store) -> None:
+        assert store.put_object(b"same") == store.put_object([b"sa", b"me"])
+        assert store.put_object(b"same") != store.put_object(b"other")
+        assert store.get_object(store.put_object(b"")) == b""
+
+    def test_a_damaged_object_is_never_decoded(self, store: Store) -> None:
+        saved = store.save({"a": 1})
+        text = saved.checksum.hex()
+        path = f"objects/{text[:2]}/{text[2:]}"
+        self.damage(store, path)
+        with pytest.raises(CorruptObjectError, match="damaged"):
+            store.load(saved.checksum, saved.codec)
+        assert not store.has_objects([saved.checksum])
+        with pytest.raises(CorruptObjectError, match="gone"):
+            store.load(saved.checksum, saved.codec)
+        assert store.save({"a": 1}) == saved
+        assert store.load(saved.checksum, saved.codec) == {"a": 1}
+
+    def test_a_value_that_no_codec_takes(self, store: Store) -> None:
+        with pytest.raises(CodecError, match="lock"):
+            store.save(threading.Lock())
+
+    # Records.
+
+    def test_records_are_found_by_both_keys(self, store: Store, url: str) -> None:
+        one, two = a_record("one"), a_record("two")
+        assert store.put_records([one, two]) == [one, two]
+        for opened in (store, open_store(url)):
+            assert opened.records([one.trace, two.action, b"n" * 20]) == {one.trace: one, two.action: two}
+            assert opened.owns([one.own, b"n" * 20]) == {one.own}
+
+    def test_the_second_writer_takes_the_first_ones_result(self, store: Store, url: str) -> None:
+        other = open_store(url)
+        assert other.records([b"x" * 20]) == {}
+        first, second = a_record("x", "first"), a_record("x", "second")
+        store.put_records([first])
+        assert other.put_records([second]) == [first]
+        assert other.records([first.trace]) == {first.trace: first}
+        assert open_store(url).records([first.trace]) == {first.trace: first}
+
+    def test_another_name_of_a_result(self, store: Store, url: str) -> None:
+        one = a_record("one")
+        store.put_records([one])
+        store.put_records([], [(b"alias".ljust(20), one)])
+        assert open_store(url).records([b"alias".ljust(20)]) == {b"alias".ljust(20): one}
+
+    def test_a_result_kept_later_is_known_to_be_there(self, store: Store, url: str) -> None:
+        store.put_records([a_record("x")])
+        kept = a_record("x", checksum=b"c" * 32)
+        assert store.put_records([kept]) == [kept]
+        assert open_store(url).records([kept.trace])[kept.trace] == kept
+
+    def test_a_later_fact_outranks_an_earlier_one(self, store: Store, url: str) -> None:
+        first, second, third = (a_record("x", d) for d in ("first", "second", "third"))
+        store.put_records([first])
+        assert store.superseded() == {}
+        store.supersede(second)
+        open_store(url).supersede(third)
+        for opened in (open_store(url),):
+            assert opened.records([first.trace, first.action]) == {first.trace: third, first.action: third}
+            assert opened.superseded() == {first.trace: third.digest, first.action: third.digest}
+        store.refresh()
+        assert store.records([first.trace]) == {first.trace: third}
+
+    def test_an_unreadable_fact_hides_the_older_one(self, store: Store, url: str) -> None:
+        first, second = a_record("x", "first"), a_record("x", "second")
+        store.put_records([first])
+        store.supersede(second)
+        self.damage(store, f"facts/{first.trace.hex()}-000001")
+        with pytest.warns(UserWarning, match="damaged"):
+            assert open_store(url).records([first.trace]) == {}
+
+    def test_a_damaged_batch_counts_as_absent(self, url: str) -> None:
+        store = open_store(url)
+        one, two = a_record("one"), a_record("two")
+        store.put_records([one])
+        store.put_records([two])
+        store.close()
+        self.damage(store, "batches/00000000/000000000000")
+        self.forget_index(store)
+        with pytest.warns(UserWarning, match="damaged"):
+            again = open_store(url)
+            assert again.records([one.trace, two.trace]) == {two.trace: two}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            assert again.put_records([one]) == [one]
+            assert open_store(url).records([one.trace]) == {one.trace: one}
+
+    def forget_index(self, store: Store) -> None:
+        """Delete the cache that finds records; the store must do without."""
+        store.close()
+        path = store._index_path()
+        if path is not None:
+            for found in path.parent.glob(f"{path.name}*"):
+                found.unlink()
+
+    def test_the_index_may_be_deleted_or_damaged(self, url: str) -> None:
+        store = open_store(url)
+        one = a_record("one")
+        store.put_records([one])
+        self.forget_index(store)
+        assert open_store(url).records([one.trace]) == {one.trace: one}
+        path = store._index_path()
+        if path is not None:
+            self.forget_index(store)
+            path.write_bytes(b"no database" * 100)
+            assert open_store(url).records([one.trace]) == {one.trace: one}
+
+    def test_unstable_tasks_are_remembered(self, store: Store, url: str) -> None:
+        store.mark_unstable(b"u" * 20)
+        store.mark_unstable(b"u" * 20)
+        assert store.unstable() == open_store(url).unstable() == {b"u" * 20}
+
+    def test_many_writers_at_once(self, url: str) -> None:
+        stores = [open_store(url) for _ in range(4)]
+        won: list[list[Record]] = [[] for _ in stores]
+
+        def write(k: int) -> None:
+            for i in range(15):
+                won[k] += stores[k].put_records([a_record(f"{i}", f"of {k}")])
+
+        threads = [threading.Thread(target=write, args=(k,)) for k in range(len(stores))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        keys = [a_record(f"{i}").trace for i in range(15)]
+        truth = open_store(url).records(keys)
+        assert len(truth) == 15
+        for found in won:
+            assert [r.digest for r in found] == [truth[key].digest for key in keys]
+
+    # Artifacts.
+
+    def test_versions_are_numbered_and_newest_first(self, store: Store, url: str) -> None:
+        for k in range(3):
+            assert store.add_version(a_version(store, "x", k, created=10.0 - k)).number == k + 1
+        other = open_store(url)
+        latest = other.latest("x")
+        assert latest is not None
+        assert latest.number == 3
+        assert [r.version for r in other.versions("x")] == [3, 2, 1]
+        assert [r.name for r in other.artifacts()] == ["x"]
+        first = other.version("x", 1)
+        assert other.load(first.checksum, first.codec) == 0
+
+    def test_what_is_not_there(self, store: Store) -> None:
+        store.add_version(a_version(store, "sales", 1))
+        assert store.latest("sale") is None
+        with pytest.raises(ArtifactNotFoundError, match="'sales'"):
+            store.version("sale")
+        with pytest.raises(ArtifactNotFoundError, match="no version 7"):
+            store.version("sales", 7)
+        with pytest.raises(KeyError):
+            store.versions("nothing")
+
+    def test_confirmations(self, store: Store, url: str) -> None:
+        assert store.last_confirmed("x") is None
+        for k in range(3):
+            store.confirm(Confirmation(name="x", version=1, created=float(k), trace=b"t" * 20, own_part=b"o" * 20))
+        found = open_store(url).last_confirmed("x")
+        assert found is not None
+        assert found.created == 2.0
+
+    def test_a_damaged_version(self, store: Store) -> None:
+        store.add_version(a_version(store, "x", 1))
+        store.add_version(a_version(store, "x", 2))
+        self.damage(store, "artifacts/x/versions/00000002")
+        with pytest.raises(CorruptObjectError):
+            store.latest("x")
+        with pytest.warns(UserWarning, match="damaged"):
+            assert [r.version for r in store.versions("x")] == [1]
+        assert store.add_version(a_version(store, "x", 3)).number == 3
+
+    def test_deleting(self, store: Store) -> None:
+        store.add_version(a_version(store, "x", 1))
+        store.add_version(a_version(store, "y", 1))
+        assert store.delete("x") == 1
+        assert [r.name for r in store.artifacts()] == ["y"]
+        with pytest.raises(ArtifactNotFoundError):
+            store.delete("x")
+
+    @pytest.mark.parametrize("name", ["../x", "a\0b", "x" * 300, "", "a/b", "a\\b", "CON", "all", ".", "-x"])
+    def test_names_never_leave_the_store(self, store: Store, name: str) -> None:
+        for use in (store.latest, store.version, store.versions, store.delete, store.last_confirmed):
+            with pytest.raises(GraphError):
+                use(name)
+
+    # Journals and the store as a whole.
+
+    def test_journals(self, store: Store, url: str) -> None:
+        journal = store.start_run("2026-a", {"flow": "f.py"})
+        for k in range(3):
+            journal.append({"kind": "done", "label": f"n{k}"})
+        assert open_store(url).run("2026-a")[0].status == "unfinished"
+        journal.close("failed")
+        store.start_run("2026-b", {}).close()
+        other = open_store(url)
+        assert [(r.id, r.status) for r in other.runs()] == [("2026-b", "done"), ("2026-a", "failed")]
+        row, events = other.run("2026-a")
+        assert row.info == {"flow": "f.py"}
+        assert [e["label"] for e in events] == ["n0", "n1", "n2"]
+        with pytest.raises(ArtifactNotFoundError):
+            other.run("2027")
+
+    def test_pickling_opens_the_same_store(self, store: Store) -> None:
+        one = a_record("one")
+        store.put_records([one])
+        assert pickle.loads(pickle.dumps(store)).records([one.trace]) == {one.trace: one}
+
+    def test_a_newer_layout_is_refused(self, store: Store, url: str) -> None:
+        from dualdag.errors import StoreError
+
+        store._fs.put_if_absent("layout.json", [b'{"layout": 99}'])
+        with pytest.raises(StoreError, match="layout 99.*upgrade"):
+            open_store(url)
+
+    def test_a_damaged_marker_is_written_again(self, store: Store, url: str) -> None:
+        one = a_record("one")
+        store.put_records([one])
+        store._fs.remove("layout.json")
+        store._fs.put_if_absent("layout.json", [b"{lay"])
+        with pytest.warns(UserWarning, match="marker"):
+            again = open_store(url)
+        assert again.records([one.trace]) == {one.trace: one}
+        again.put_records([a_record("two")])
+        open_store(url)
+
+    def test_the_self_test(self, store: Store) -> None:
+        assert "refuses to replace" in store.self_test()
+        assert store._fs.names("scratch") == []
