@@ -91,11 +91,12 @@ def _shell(block: Block, path: Path) -> None:
 def _python(block: Block, path: Path, space: dict[str, Any]) -> None:
     if ">>> " in block.text:
         case = doctest.DocTestParser().get_doctest(block.text, space, path.name, str(path), block.line - 1)
+        # Not a copy: functions of earlier blocks must see what this one rebinds.
+        case.globs = space
         flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
         runner = doctest.DocTestRunner(optionflags=flags)
         if runner.run(case, clear_globs=False).failed:
             raise SystemExit(f"{path}:{block.line}: this block shows something else")
-        space.update(case.globs)
     else:
         # The empty lines before it make a traceback name the line of the page.
         code = compile("\n" * (block.line - 1) + block.text, str(path), "exec")

@@ -46,7 +46,6 @@ _HOMES = {
 __all__ = ["__version__", *_HOMES]
 
 if TYPE_CHECKING:
-    from dualdag import store
     from dualdag._api import load, plan, register, run, shutdown
     from dualdag.config import configure
     from dualdag.errors import (
@@ -67,7 +66,7 @@ if TYPE_CHECKING:
     )
     from dualdag.graph import Node, Task, file, files, param, params, task, value
     from dualdag.planning import Plan
-    from dualdag.store import Artifact, File, Store
+    from dualdag.store import Artifact, File, Store, store
 
 
 def __getattr__(name: str) -> Any:

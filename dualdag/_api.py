@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack, cast, overload
 
 from dualdag.config import Settings, settings, user_cache_folder
 from dualdag.errors import ConfigError, GraphError
@@ -33,10 +33,25 @@ R = TypeVar("R")
 Refresh = str | Node[Any] | Iterable[str | Node[Any]]
 
 
+class RunOptions(TypedDict, total=False):
+    """Keyword arguments of `run`."""
+
+    backend: Any
+    store: Any
+    refresh: Refresh
+    keep_going: bool
+    workers: int | None
+    progress: str | None
+    now: datetime | None
+    durable: bool | None
+    secret: str | None
+    backend_options: Mapping[str, Any] | None
+
+
 @overload
-def run(x: Node[R], **options: Any) -> R: ...
+def run(x: Node[R], **options: Unpack[RunOptions]) -> R: ...
 @overload
-def run(x: Any, **options: Any) -> Any: ...
+def run(x: Any, **options: Unpack[RunOptions]) -> Any: ...
 def run(
     x: Any,
     *,
@@ -254,13 +269,14 @@ def register(
     codec : pair of callables, optional
         ``(encode, decode)``: instance to bytes, and back.
     """
-    from dualdag import hashing
-    from dualdag import store as room
-
     if digest is not None:
-        hashing.register(cls, digest=digest)
+        from dualdag.hashing import register as register_digest
+
+        register_digest(cls, digest=digest)
     if codec is not None:
-        room.register_codec_for(cls, *codec)
+        from dualdag.store import register_codec_for
+
+        register_codec_for(cls, *codec)
 
 
 def shutdown() -> None:

@@ -69,53 +69,95 @@ class TestWords:
         assert dualdag("run", "words/flow.py", "--param", "top=3", cwd=place)["executed"] == 1
 
 
+def arrive(folder: Path, until: str) -> None:
+    subprocess.run([sys.executable, "flights/layout.py", "--until", until], cwd=folder, check=True)
+
+
+@pytest.fixture(scope="module")
+def flights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the example in which ten days have arrived and been run."""
+    folder = tmp_path_factory.mktemp("flights")
+    ignored = shutil.ignore_patterns("data", "__pycache__")
+    shutil.copytree(EXAMPLES / "flights", folder / "flights", ignore=ignored)
+    arrive(folder, "2013-01-10")
+    assert dualdag("run", "flights/flow.py", cwd=folder)["executed"] == 10 + 7
+    return folder
+
+
 class TestFlights:
-    @pytest.fixture(scope="class")
-    def place(self, tmp_path_factory: pytest.TempPathFactory) -> Path:
-        """A copy of the example in which ten days have arrived and been run."""
-        folder = tmp_path_factory.mktemp("flights")
-        ignored = shutil.ignore_patterns("data", "__pycache__")
-        shutil.copytree(EXAMPLES / "flights", folder / "flights", ignore=ignored)
-        self.arrive(folder, "2013-01-10")
-        summary = dualdag("run", "flights/flow.py", cwd=folder)
-        assert summary["executed"] == 10 + 1 + 6 + 1
-        return folder
-
-    @staticmethod
-    def arrive(folder: Path, until: str) -> None:
-        subprocess.run([sys.executable, "flights/layout.py", "--until", until], cwd=folder, check=True)
-
-    def test_artifacts(self, place: Path) -> None:
+    def test_artifacts(self, flights: Path) -> None:
         import dualdag as dag
 
-        store = place / ".dualdag"
-        clean = dag.load("clean", store=store)
+        store = flights / ".dualdag"
+        clean = dag.load("clean", version=1, store=store)
         assert clean["date"].nunique() == 10
         assert len(clean) == 8_636
-        delays = dag.load("delays_by_carrier", store=store)
+        delays = dag.load("delays_by_carrier", version=1, store=store)
         assert delays["flights"].sum() == len(clean)
         effect = dag.load("weather_effect", store=store)
         assert set(effect["measure"]) == {"rain", "wind", "sight"}
         assert 0.5 < dag.load("delay_model", store=store)["auc"] < 1
 
-    def test_report_is_one_page(self, place: Path) -> None:
+    def test_report_is_one_page(self, flights: Path) -> None:
         command = [sys.executable, "-m", "dualdag", "get", "report", "-o", "out.html"]
-        subprocess.run(command, cwd=place, check=True, capture_output=True)
-        page = (place / "out.html").read_text(encoding="utf-8")
+        subprocess.run(command, cwd=flights, check=True, capture_output=True)
+        page = (flights / "out.html").read_text(encoding="utf-8")
         assert page.startswith("<!doctype html>")
         assert page.count("<svg") == 4
         assert 'src="' not in page
 
-    def test_second_run_runs_nothing_on_any_backend(self, place: Path) -> None:
+    def test_second_run_runs_nothing_on_any_backend(self, flights: Path) -> None:
         for backend in ("sync", "local", "processes"):
-            assert dualdag("run", "flights/flow.py", cwd=place, DUALDAG_BACKEND=backend)["executed"] == 0
+            assert dualdag("run", "flights/flow.py", cwd=flights, DUALDAG_BACKEND=backend)["executed"] == 0
 
-    def test_processes_give_the_same(self, place: Path, tmp_path: Path) -> None:
+    def test_processes_give_the_same(self, flights: Path, tmp_path: Path) -> None:
         import dualdag as dag
 
         dualdag(
-            "run", "flights/flow.py", "--store", str(tmp_path / "other"), "--backend", "processes", cwd=place
+            "run",
+            "flights/flow.py",
+            "--store",
+            str(tmp_path / "other"),
+            "--backend",
+            "processes",
+            cwd=flights,
         )
         for name in ("clean", "delays_by_carrier", "weather_effect", "delay_model", "report"):
-            here, there = (dag.store(s).versions(name)[0] for s in (place / ".dualdag", tmp_path / "other"))
+            here, there = (dag.store(s).versions(name)[0] for s in (flights / ".dualdag", tmp_path / "other"))
             assert here.digest == there.digest, name
+
+    def test_a_new_day_costs_one_day(self, flights: Path) -> None:
+        arrive(flights, "2013-01-11")
+        summary = dualdag("run", "flights/flow.py", cwd=flights)
+        # The new day, all days together, the line of days, the page; the rest is not due.
+        assert summary["executed"] == 4
+        actions = {row["name"]: row["action"] for row in summary["artifacts"]}
+        assert actions["clean"] == actions["report"] == "run"
+        assert actions["delays_by_carrier"] == actions["weather_effect"] == actions["delay_model"] == "pinned"
+
+    def test_edits(self, flights: Path) -> None:
+        dualdag("run", "flights/flow.py", cwd=flights)
+        days = len(list((flights / "flights" / "data" / "flights").iterdir()))
+        helpers, plots = flights / "flights" / "cleaning.py", flights / "flights" / "plots.py"
+        before = helpers.read_text()
+
+        helpers.write_text(
+            "# Tidy.\n\n"
+            + before.replace("hour = hour_of(clock)", "hour = (  # local\n        hour_of(clock)\n    )")
+        )
+        assert dualdag("plan", "flights/flow.py", cwd=flights)["counts"]["run"] == 0
+        helpers.write_text(before.replace("hour < 18", "hour < 19"))
+        assert dualdag("plan", "flights/flow.py", cwd=flights)["counts"]["run"] == days
+        helpers.write_text(before)
+        assert dualdag("plan", "flights/flow.py", cwd=flights)["counts"]["run"] == 0
+
+        plots.write_text(plots.read_text().replace("#2b6cb0", "#2c5282"))
+        plan = dualdag("plan", "flights/flow.py", cwd=flights)
+        assert [row["name"] for row in plan["nodes"] if row["action"] == "run"] == ["report"]
+
+    def test_refresh_stops_where_bytes_are_equal(self, flights: Path) -> None:
+        dualdag("run", "flights/flow.py", cwd=flights)
+        summary = dualdag("run", "flights/flow.py", "--refresh", "delay_model", cwd=flights)
+        actions = {row["name"]: row["action"] for row in summary["artifacts"]}
+        assert actions["delay_model"] == "run"
+        assert actions["report"] == "reuse"

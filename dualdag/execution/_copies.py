@@ -7,7 +7,7 @@ and containers are copied; anything else goes through `copy.deepcopy`, or a pick
 from __future__ import annotations
 
 import copy
-import datetime
+import datetime as dt
 import decimal
 import enum
 import fractions
@@ -17,18 +17,20 @@ import sys
 import types
 import uuid
 import zoneinfo
-from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dualdag.errors import CodecError
 from dualdag.graph import Node, map_nodes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 __all__ = ["bind", "own_copy"]
 
 #: Exact types that never change and hold nothing that does.
 _ATOMS: frozenset[type] = frozenset({
     int, float, complex, str, bytes, bool, type(None), type(Ellipsis), type(NotImplemented), range, slice, type,
-    datetime.date, datetime.datetime, datetime.time, datetime.timedelta, datetime.timezone,
+    dt.date, dt.datetime, dt.time, dt.timedelta, dt.timezone,
     decimal.Decimal, fractions.Fraction, uuid.UUID, zoneinfo.ZoneInfo, re.Pattern,
     pathlib.PurePosixPath, pathlib.PureWindowsPath, pathlib.PosixPath, pathlib.WindowsPath,
     types.FunctionType, types.BuiltinFunctionType, types.ModuleType,
@@ -193,10 +195,10 @@ def _copy_pandas(obj: Any) -> Any:
     made = obj.copy(deep=False)
     columns = [made] if obj.ndim == 1 else None
     if columns is None:
-        if not any(dtype == object for dtype in obj.dtypes):
+        if not any(getattr(dtype, "hasobject", False) for dtype in obj.dtypes):
             return made
-        columns = [made.iloc[:, k] for k, dtype in enumerate(obj.dtypes) if dtype == object]
-    elif made.dtype != object:
+        columns = [made.iloc[:, k] for k, dtype in enumerate(obj.dtypes) if getattr(dtype, "hasobject", False)]
+    elif not getattr(made.dtype, "hasobject", False):
         return made
     # Copy-on-write guards cells, not what an object in a cell holds.
     if all(all(map(_is_atom, map(type, column.array))) for column in columns):

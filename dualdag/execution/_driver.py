@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from dualdag.errors import BackendError
 from dualdag.execution._copies import own_copy
 from dualdag.execution._failures import user_traceback
 from dualdag.execution._inputs import note_tokens, read_files
+from dualdag.execution._moved import check_moved
 from dualdag.execution._protocol import Handle, RunInfo
 from dualdag.execution._recorder import Recorder
 from dualdag.execution._result import Listener, RunResult
-from dualdag.execution._moved import check_moved
 from dualdag.execution._results import TRIES
 from dualdag.execution._run import Run, new_run_id
 from dualdag.execution._schedule import Scheduler
@@ -22,6 +21,7 @@ from dualdag.execution._work import InputMissingError
 from dualdag.planning import plan_graph
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from dualdag.execution._protocol import Backend, Session

@@ -7,12 +7,14 @@ It is put together through ``cls.__new__``: a user's ``__init__`` may want other
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from types import CodeType, FrameType, TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dualdag.errors import TaskError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["Failure", "describe", "rebuild", "revive", "user_traceback"]
 
@@ -174,7 +176,6 @@ def rebuild(failure: Failure) -> BaseException:
     failure : Failure
         An exception as data.
     """
-
     rows = failure.rows
     made: list[BaseException | None] = [None] * len(rows)
     # Members of a group are needed before the group; whatever refers back is left out there.

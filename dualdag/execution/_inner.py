@@ -43,7 +43,7 @@ def _loaded() -> tuple[bool, ...]:
 def _controller(loaded: tuple[bool, ...]) -> Any:
     with _lock:
         if loaded not in _controllers:
-            from threadpoolctl import ThreadpoolController
+            from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
             _controllers[loaded] = ThreadpoolController()
         return _controllers[loaded]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from dualdag.hashing import digest_file, file_token
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from dualdag.hashing import FileToken
     from dualdag.planning import FileView, Plan
 

@@ -9,6 +9,7 @@ from dualdag.hashing import fingerprint, moved
 
 if TYPE_CHECKING:
     from dualdag.execution._run import Run
+    from dualdag.graph import Op
 
 __all__ = ["check_moved"]
 
@@ -21,7 +22,7 @@ def check_moved(run: Run) -> None:
     run : Run
         A run at its end.
     """
-    ops = {}
+    ops: dict[int, tuple[Op, int]] = {}
     for i in run.seconds:
         op = run.graph.nodes[i]._op
         ops.setdefault(id(op), (op, i))

@@ -6,12 +6,14 @@ numbers, so that with an engine's own object store the driver sees digests, neve
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
     from dualdag.execution._failures import Failure
+    from dualdag.hashing import Fingerprint
     from dualdag.store import Store
 
 __all__ = ["Backend", "Handle", "Job", "Literal", "Outcome", "RunInfo", "Session", "Step"]
@@ -76,6 +78,8 @@ class Step:
         Failures that may be tried again.
     timeout : float or None
         Seconds that the function may take.
+    fingerprint : Fingerprint or None
+        What the function was when keys were made; workers hold what they loaded to it.
     """
 
     id: int
@@ -92,6 +96,7 @@ class Step:
     files: Sequence[tuple[str, Any]] = ()
     retry_on: tuple[type[BaseException], ...] = (Exception,)
     timeout: float | None = None
+    fingerprint: Fingerprint | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -122,7 +127,8 @@ class Outcome:
     status : str
         ``"done"``; ``"failed"``; ``"moved"`` (a file changed while it was read, `detail` is its
         URL); ``"missing"`` (an input's stored object can't be read, `detail` is its id);
-        ``"skipped"`` (did not start).
+        ``"skipped"`` (did not start); ``"stale"`` (the worker has another version of the function,
+        so it has to be sent by value; sessions deal with this themselves).
     digest : bytes
         Of the value, when done.
     checksum : bytes or None

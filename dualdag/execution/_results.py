@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dualdag.errors import DualdagError, StoreError
@@ -13,6 +12,8 @@ from dualdag.execution._run import Ran
 from dualdag.execution._work import publish
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from dualdag.execution._recorder import Settled
     from dualdag.execution._schedule import Scheduler
     from dualdag.store import Record

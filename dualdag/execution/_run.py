@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dualdag.execution._protocol import Outcome
-from dualdag.execution._recorder import Recorder
 from dualdag.execution._result import Event, Listener
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
-    from dualdag.execution._protocol import Session
+    from dualdag.execution._protocol import Outcome, Session
+    from dualdag.execution._recorder import Recorder
     from dualdag.graph import Graph
     from dualdag.hashing import FileToken
     from dualdag.planning import FileView
@@ -147,7 +146,7 @@ class Run:
 #: Kinds of events that a journal holds.
 _WRITTEN = frozenset({"start", "done", "reuse", "failed", "retry", "version", "confirmed", "warning"})
 
-_DEFAULT_RESOURCES = {"num_cpus": 1, "num_gpus": 0, "memory": None, "resources": {}}
+_DEFAULT_RESOURCES: dict[str, Any] = {"num_cpus": 1, "num_gpus": 0, "memory": None, "resources": {}}
 
 
 def _policy(graph: Graph, i: int) -> Policy:

@@ -5,18 +5,18 @@ from __future__ import annotations
 import heapq
 import random
 import time
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dualdag.execution._protocol import Job, Step
 from dualdag.execution._results import Results
-from dualdag.execution._run import Policy, Run
 from dualdag.execution._state import FAILED, IDLE, READY, RESOLVED, RUNNING, WAITING, State
 from dualdag.hashing import action_key, combine
 from dualdag.planning import effective_key
 
 if TYPE_CHECKING:
-    from dualdag.execution._protocol import Outcome
+    from collections.abc import Iterable
+
+    from dualdag.execution._run import Policy, Run
     from dualdag.planning import Plan
     from dualdag.store import Record
 
@@ -243,6 +243,7 @@ class Scheduler:
             self.results.tokens(values),
             policy.retry_on,
             policy.timeout,
+            node._op.fingerprint,
         )
         state.phase[i] = RUNNING
         self.in_flight += 1

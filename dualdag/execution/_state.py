@@ -7,12 +7,13 @@ held, and no node runs twice.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from dualdag.execution._protocol import Handle, Literal
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from dualdag.planning import FileView, Plan
 
 __all__ = ["FAILED", "IDLE", "READY", "RESOLVED", "RUNNING", "WAITING", "State"]

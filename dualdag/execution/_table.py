@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import atexit
 import threading
-from collections.abc import Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dualdag.errors import BackendError, BackendNotInstalledError, did_you_mean
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from dualdag.execution._protocol import Backend
 
 __all__ = ["BACKENDS", "get_backend", "shutdown"]

@@ -6,7 +6,6 @@ import sys
 import threading
 import time
 import types
-from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,8 @@ from dualdag.graph import task_scope
 from dualdag.hashing import digest_value, file_token
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from dualdag.store import Store
 
 __all__ = ["InputMissingError", "perform", "worth_keeping"]
@@ -213,10 +214,10 @@ def _digest(step: Step, value: Any) -> bytes:
     try:
         return digest_value(value)
     except (DualdagError, TypeError, ValueError, AttributeError, RecursionError) as error:
-        raise _unstorable(step.label, step.site, value, error) from error
+        raise unstorable(step.label, step.site, value, error) from error
 
 
-def _unstorable(label: str, site: object, value: Any, error: BaseException) -> CodecError:
+def unstorable(label: str, site: object, value: Any, error: BaseException) -> CodecError:
     kind = type(value)
     return CodecError(
         f"{label!r} ({site}) returned a {kind.__module__}.{kind.__qualname__} that can't be stored: {error} "
@@ -256,7 +257,7 @@ def publish(label: str, site: object, outcome: Outcome, value: Any, store: Store
     try:
         saved = store.save(value)
     except CodecError as error:
-        raise _unstorable(label, site, value, error) from error
+        raise unstorable(label, site, value, error) from error
     outcome.checksum = saved.checksum
     outcome.codec = saved.codec
     outcome.nbytes = saved.nbytes

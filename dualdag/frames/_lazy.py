@@ -86,12 +86,21 @@ def _will_be(obj: Any, name: str, wanted: type) -> bool:
 class Lazy(metaclass=PandasType):
     """A value that is not there yet: a node of the graph with the face of what it will be."""
 
-    __slots__ = ("__weakref__", "_held", "_owner", "_shown")
+    __slots__ = ("__weakref__", "_held", "_owner", "_said", "_shown")
     #: Pandas objects leave operators with lazy ones to these.
     __pandas_priority__ = 1_000_000
     _held: Handle
     _owner: tuple[Lazy, str, Handle] | None
     _shown: tuple[Any, list[Any]] | None
+
+    def _notes(self) -> dict[str, Any]:
+        """Return attributes that the user set and that are no part of the value."""
+        try:
+            found: dict[str, Any] = object.__getattribute__(self, "_said")
+        except AttributeError:
+            found = {}
+            object.__setattr__(self, "_said", found)
+        return found
 
     @property
     def _handle(self) -> Handle:

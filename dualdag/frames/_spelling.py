@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from dualdag.frames._errors import WrongArgumentError
@@ -12,7 +13,7 @@ from dualdag.frames._names import signature
 from dualdag.frames._steps import Step, freeze
 from dualdag.graph import caller_site
 
-__all__ = ["SIGNS", "SYNONYMS", "bind", "spell"]
+__all__ = ["SIGNS", "SYNONYMS", "bind", "function_signature", "spell", "spell_function"]
 
 #: Names of one meaning; the first is what nodes are called by.
 SYNONYMS = {
@@ -99,6 +100,24 @@ def spell(owner: str, name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any
     return _respell(name, args, frozen)
 
 
+def spell_function(
+    name: str, function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> Step:
+    """Return the call of a function of pandas as a step; arguments as for `spell`."""
+    known = function_signature(function)
+    place, given = (args, dict(kwargs)) if known is None else _bind(known, "", name, args, kwargs)
+    return name, tuple(freeze(one) for one in place), {key: freeze(one) for key, one in given.items()}
+
+
+@lru_cache(maxsize=512)
+def function_signature(function: Callable[..., Any]) -> inspect.Signature | None:
+    """Return the signature of a function, or None where it can't be told."""
+    try:
+        return inspect.signature(function)
+    except (TypeError, ValueError):
+        return None
+
+
 def bind(
     owner: str, name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -110,8 +129,12 @@ def bind(
         As for `spell`.
     """
     known = signature(owner, name)
-    if known is None:
-        return args, dict(kwargs)
+    return (args, dict(kwargs)) if known is None else _bind(known, owner, name, args, kwargs)
+
+
+def _bind(
+    known: inspect.Signature, owner: str, name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
     try:
         bound = known.bind(*args, **kwargs)
     except TypeError as error:

@@ -1,7 +1,7 @@
-"""Front ends: what people already have, as nodes."""
+"""Front ends: what makes nodes out of something else than calls of tasks; here, flows."""
 
 from __future__ import annotations
 
-from dualdag.frontends._flow import Flow, load_flow
+from dualdag.frontends._flow import Flow, is_flow, load_flow
 
-__all__ = ["Flow", "load_flow"]
+__all__ = ["Flow", "is_flow", "load_flow"]

@@ -52,8 +52,8 @@ class Op:
         found: Any = home
         for part in getattr(fn, "__qualname__", "").split("."):
             found = getattr(found, part, None)
-        if found is not None and getattr(found, "__dualdag_fn__", None) is fn:
-            fn = _TaskAt(str(fn.__module__), str(fn.__qualname__))
+        if fn is not None and getattr(found, "__dualdag_fn__", None) is fn:
+            fn = _TaskAt(fn.__module__, fn.__qualname__)
         rest = (self.fingerprint, dict(self.options), self.nout)
         return _load_op, (self.kind, self.label, self.prefix, fn, *rest)
 

@@ -190,7 +190,8 @@ def _read(name: str, value: Any, wanted: type | None) -> Any:
         except (ValueError, TypeError, SyntaxError) as error:
             raise ConfigError(f"--param {name}={value}: {name} is a {wanted.__name__}, and this is none.") from error
     if not _fits(value, wanted):
-        raise ConfigError(f"param {name}={value!r} is a {value.__class__.__name__}, but it must be a {wanted.__name__}.")
+        given = value.__class__.__name__
+        raise ConfigError(f"param {name}={value!r} is a {given}, but it must be a {wanted.__name__}.")
     return float(value) if wanted is float else value
 
 

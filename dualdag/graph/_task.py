@@ -99,7 +99,7 @@ class Task(Generic[P, R]):
             return assemble(op, nodes, None, nodes, own, combine(own, [n._key for n in nodes]), caller_site(), None)
         inputs: list[Node[Any]] = []
         own = own_hash(op, encode(args, inputs))
-        kept = args if all([type(arg) in _PLAIN for arg in args]) else tuple([snapshot(arg) for arg in args])
+        kept = args if all(type(arg) in _PLAIN for arg in args) else tuple([snapshot(arg) for arg in args])
         return make_node(op, kept, None, tuple(inputs), own, caller_site())
 
     def _bound_call(self, op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Node[R]:

@@ -204,9 +204,7 @@ def _fixed_values(array: Any) -> Any:
     width = array.type.bit_width // 8
     if not width:
         return np.empty(0, np.uint8)
-    data = np.frombuffer(array.buffers()[1], np.uint8)[
-        array.offset * width : (array.offset + len(array)) * width
-    ]
+    data = np.frombuffer(array.buffers()[1], np.uint8)[array.offset * width : (array.offset + len(array)) * width]
     return data.view(f"<f{width}") if pa.types.is_floating(array.type) else data
 
 

@@ -281,19 +281,22 @@ def encode(obj: Any, nodes: list[Any] | None = None) -> bytes:
     before = len(nodes) if nodes is not None else 0
     try:
         encoder.write(obj)
-    except Refusal as refusal:
-        advice = refusal.advice or "build it inside the task, or teach it to dualdag with dag.register()"
+    except (Refusal, FingerprintError, RecursionError) as error:
         if nodes is not None:
             del nodes[before:]
-        raise FingerprintError(f"{_subject(obj, refusal.trail)}: {refusal.what}; {advice}.") from None
-    except RecursionError:
-        raise FingerprintError(f"{_subject(obj, '')}: sets in sets, nested too deep to be hashed.") from None
+        if isinstance(error, FingerprintError):
+            raise
+        raise FingerprintError(_explain(obj, error)) from error.__cause__
     return b"".join(encoder.out)
 
 
-def _subject(obj: Any, trail: str) -> str:
-    kind = type(obj)
-    return f"{trail} of a {kind.__qualname__}" if trail else f"a {kind.__module__}.{kind.__qualname__}"
+def _explain(obj: Any, error: Refusal | RecursionError) -> str:
+    kind = type(obj).__qualname__
+    if isinstance(error, RecursionError):
+        return f"a {kind} of sets in sets is nested too deep to be hashed."
+    advice = error.advice or "build it inside the task, or teach it to dualdag with dag.register(cls, digest=...)"
+    where = f" (it stands at {error.trail} of a {kind})" if error.trail else ""
+    return f"{error.what}{where}; {advice}."
 
 
 def _encode_arguments(obj: tuple[Any, ...], nodes: list[Any] | None) -> bytes | None:

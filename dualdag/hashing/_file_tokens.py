@@ -112,13 +112,9 @@ def local_token(url: str, path: str, now: int) -> FileToken | None:
 
 def _token_of(url: str, found: os.stat_result, now: int) -> FileToken:
     if stat.S_ISDIR(found.st_mode):
-        raise StoreError(
-            f"{url} is a folder: name the files in it, as with dag.files({url.rstrip('/') + '/**'!r})."
-        )
+        raise StoreError(f"{url} is a folder: name the files in it, as with dag.files({url.rstrip('/') + '/**'!r}).")
     if not stat.S_ISREG(found.st_mode):
-        raise StoreError(
-            f"{url} is no regular file: its content is gone once it is read; copy it into one first."
-        )
+        raise StoreError(f"{url} is no regular file: its content is gone once it is read; copy it into one first.")
     newest = max(found.st_mtime_ns, found.st_ctime_ns)
     token = f"{found.st_size}:{found.st_mtime_ns}:{found.st_ctime_ns}:{found.st_ino}"
     return FileToken(url, token, now - newest < _margin(found))
@@ -250,9 +246,7 @@ def digest_file(url: str) -> bytes:
         after = file_token(url)
         if after is not None and after.token == before.token:
             return digest
-    raise StoreError(
-        f"{url} changed each of the {_TRIES} times it was read: run again when nothing writes to it."
-    )
+    raise StoreError(f"{url} changed each of the {_TRIES} times it was read: run again when nothing writes to it.")
 
 
 def _read(url: str) -> bytes:
@@ -299,8 +293,6 @@ def expand(glob: str) -> list[str]:
     try:
         system.invalidate_cache()
         listed = system.glob(remote, detail=True)
-        return sorted(
-            system.unstrip_protocol(name) for name, info in listed.items() if info["type"] != "directory"
-        )
+        return sorted(system.unstrip_protocol(name) for name, info in listed.items() if info["type"] != "directory")
     except Exception as error:
         raise StoreError(f"{glob} can't be listed ({type(error).__name__}: {error}).") from error

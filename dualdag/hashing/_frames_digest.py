@@ -123,11 +123,7 @@ def _numpy_rows(values: Any) -> list[bytes]:
     else:
         made = [hasher(length * values.dtype.itemsize) for _ in range(width)]
         # A block laid out the other way is transposed piece by piece: read once, not once per column.
-        step = (
-            length
-            if width < 2 or abs(values.strides[1]) <= 64
-            else max(1, BLOCK // (width * values.itemsize))
-        )
+        step = length if width < 2 or abs(values.strides[1]) <= 64 else max(1, BLOCK // (width * values.itemsize))
         for start in range(0, length, max(step, 1)):
             piece = values[:, start : start + step]
             if step < length:

@@ -6,9 +6,10 @@ import copyreg
 import enum
 import struct
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from dualdag.hashing._atoms import ATOMS, named, sized, text
 from dualdag.hashing._encode import CONTAINERS, Encoder, Handler, Made, Refusal, write_node
@@ -24,6 +25,10 @@ _POINTER = struct.calcsize("P")
 _SHALLOW = 4
 
 
+# By type, for classes that may come and go.
+_found: WeakKeyDictionary[type, Handler] = WeakKeyDictionary()
+
+
 def find_handler(kind: type) -> Handler:
     """Return what writes instances of `kind`, a type for which `CONTAINERS` has no handler yet."""
     if hasattr(kind, "__dualdag_node__"):
@@ -34,6 +39,13 @@ def find_handler(kind: type) -> Handler:
         return taught
     if load_rows() and kind in CONTAINERS:
         return CONTAINERS[kind]
+    handler = _found.get(kind)
+    if handler is None:
+        handler = _found[kind] = _handler_of(kind)
+    return handler
+
+
+def _handler_of(kind: type) -> Handler:
     if hasattr(kind, "__dualdag_fn__"):
         return _task
     if issubclass(kind, (type, FunctionType, ModuleType)):
@@ -48,7 +60,7 @@ def find_handler(kind: type) -> Handler:
         return _data
     if issubclass(kind, BaseException):
         return _exception
-    return _instance
+    return _instance_handler(kind)
 
 
 def _taught(kind: type) -> Handler | None:
@@ -194,27 +206,30 @@ def _ufunc(obj: Any, encoder: Encoder) -> Made:
     return _refuse(obj, encoder)
 
 
-def _instance(obj: Any, encoder: Encoder) -> Made:
-    cls = type(obj)
-    if hasattr(obj, "__dualdag_fn__"):
-        return _task(obj, encoder)
+def _instance_handler(cls: type) -> Handler:
+    """Return what writes instances of a class by the class and their state."""
     content = _content_handler(cls)
-    origin = origin_of_class(cls)
-    if origin is not None and content is None and not hasattr(cls, "__dataclass_fields__"):
-        return _foreign(obj, encoder)
-    if content is None and not _is_pure(cls):
-        return _refuse(obj, encoder)
-    head: bytes = b"o"
-    inner: Iterable[Any] = ()
-    if content is None or content is _digested:
-        state = state_of(obj) if content is None else _names_of(obj)
-    else:
-        state = state_of(obj)
-    if content is not None:
+    known = hasattr(cls, "__dataclass_fields__") or origin_of_class(cls) is None
+    if content is None:
+        if not known:
+            return _foreign
+        return _instance if _is_pure(cls) else _refuse
+    state = _names_of if content is _digested else state_of
+
+    def handler(obj: Any, encoder: Encoder) -> Made:
         made = content(obj, encoder)
         part, inner = (made, ()) if isinstance(made, bytes) else made
-        head = b"O" + part
-    return head + b"%d:" % len(state), (cls, *state, *inner)
+        names = state(obj)
+        return b"O%b%d:" % (part, len(names)), (cls, *names, *inner)
+
+    return handler
+
+
+def _instance(obj: Any, encoder: Encoder) -> Made:
+    if hasattr(obj, "__dualdag_fn__"):
+        return _task(obj, encoder)
+    state = state_of(obj)
+    return b"o%d:" % len(state), (type(obj), *state)
 
 
 def _content_handler(cls: type) -> Handler | None:

@@ -139,6 +139,8 @@ _ROWS: dict[str, dict[str, Handler]] = {
         "attrgetter": _items("attrgetter", _reduced),
         "methodcaller": _items("methodcaller", _reduced),
     },
+    # What a program reads from its environment while it runs is not seen, wherever it got it from.
+    "os": {"_Environ": _constant("environ")},
     "pathlib": {
         "PosixPath": whole("Path", lambda obj: obj.as_posix()),
         "WindowsPath": whole("Path", lambda obj: obj.as_posix()),
@@ -147,7 +149,7 @@ _ROWS: dict[str, dict[str, Handler]] = {
     },
     "re": {"Pattern": _items("Pattern", _state("pattern", "flags"))},
     "string": {"Template": _items("Template", _state("template"))},
-    "_thread": {"lock": _constant("lock"), "RLock": _constant("lock")},
+    "_thread": {name: _constant("lock") for name in ("LockType", "lock", "RLock")},
     "types": {
         "SimpleNamespace": _items("SimpleNamespace", _sorted_names),
         "MappingProxyType": _items("MappingProxyType", _pairs),
@@ -175,10 +177,14 @@ _ROWS: dict[str, dict[str, Handler]] = {
     "zoneinfo": {"ZoneInfo": _zone},
 }
 _loaded: set[str] = set()
+_seen = [0]
 
 
 def load_rows() -> bool:
     """Add the handlers of each module that was imported by now; tell whether there were any."""
+    if _seen[0] == len(sys.modules):
+        return False
+    _seen[0] = len(sys.modules)
     fresh = [name for name in _ROWS if name not in _loaded and name in sys.modules]
     for name in fresh:
         _loaded.add(name)

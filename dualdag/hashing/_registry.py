@@ -41,9 +41,7 @@ def register(cls: type, *, digest: Callable[[Any], bytes | str]) -> None:
     b'30'
     """
     if cls.__module__ == "builtins":
-        raise FingerprintError(
-            f"dag.register: how a {cls.__name__} is hashed is fixed; register a class of your own."
-        )
+        raise FingerprintError(f"dag.register: how a {cls.__name__} is hashed is fixed; register a class of your own.")
 
     def content(obj: Any) -> bytes:
         made = digest(obj)

@@ -188,9 +188,7 @@ def _reference(obj: Any) -> bytes | None:
     if isinstance(obj, ModuleType):
         if sys.modules.get(obj.__name__) is obj:
             return seal(b"module", obj.__name__.encode())
-        raise UnopenedError(
-            f"the module {obj.__name__}, which was not imported", "import it, or return what is in it"
-        )
+        raise UnopenedError(f"the module {obj.__name__}, which was not imported", "import it, or return what is in it")
     owner = getattr(obj, "__self__", None)
     if isinstance(obj, BuiltinFunctionType) and owner is not None and not isinstance(owner, ModuleType):
         return None  # a method of some value
@@ -215,11 +213,7 @@ def reduced(obj: Any) -> bytes | Shape:
     kind = type(obj)
     if hasattr(kind, "__dualdag_node__"):
         raise UnopenedError("a Node, which is a recipe", "pass it to a task as an argument, or run it first")
-    if (
-        kind.__module__ in ("builtins", "itertools")
-        and hasattr(kind, "__next__")
-        and kind.__name__ not in _ENDLESS
-    ):
+    if kind.__module__ in ("builtins", "itertools") and hasattr(kind, "__next__") and kind.__name__ not in _ENDLESS:
         raise UnopenedError(f"a {kind.__name__}, which reading uses up", "return a list of what it yields")
     made = _rebuilt_by(obj)
     if isinstance(made, str):
@@ -249,9 +243,7 @@ def reduced(obj: Any) -> bytes | Shape:
     return Shape(b" ".join(tag), inner)
 
 
-_TEACH = (
-    "return the data that it holds, or teach dualdag the class with dag.register(cls, digest=..., codec=...)"
-)
+_TEACH = "return the data that it holds, or teach dualdag the class with dag.register(cls, digest=..., codec=...)"
 
 
 def _rebuilt_by(obj: Any) -> Any:

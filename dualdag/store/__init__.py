@@ -9,6 +9,7 @@ import sys
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from dualdag.config import settings
 from dualdag.store._artifacts import Artifact
 from dualdag.store._facts import Confirmation, Record, Saved, Version
 from dualdag.store._journal import Run, RunJournal
@@ -34,6 +35,7 @@ __all__ = [
     "open_store",
     "register_codec",
     "register_codec_for",
+    "store",
 ]
 
 _CODECS = {"Encoded", "File", "decode_value", "encode_value", "register_codec", "register_codec_for"}
@@ -47,21 +49,33 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
+def store(url: Any = None) -> Store:
+    """Return a store, by default that of the settings; called as ``dualdag.store()``.
+
+    Parameters
+    ----------
+    url : str or path, optional
+        A local folder or any fsspec URL.
+
+    Raises
+    ------
+    StoreError
+        When it can't be opened.
+
+    Examples
+    --------
+    >>> import dualdag as dag
+    >>> dag.store("memory://docs").artifacts()
+    []
+    """
+    chosen = settings(store=url)
+    return open_store(chosen.store, durable=chosen.durable)
+
+
 class _Door(ModuleType):
     """`dualdag.store` is a room and a call."""
 
-    def __call__(self, url: Any = None) -> Store:
-        """Return a store, by default that of the settings.
-
-        Parameters
-        ----------
-        url : str or path, optional
-            A local folder or any fsspec URL.
-        """
-        from dualdag.config import settings
-
-        chosen = settings(store=url)
-        return open_store(chosen.store, durable=chosen.durable)
+    __call__ = staticmethod(store)
 
 
 sys.modules[__name__].__class__ = _Door

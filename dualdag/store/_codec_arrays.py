@@ -212,11 +212,7 @@ def decode_arrow(data: memoryview) -> Any:
     column = table.column(0)
     if kind == b"chunked":
         return column
-    return (
-        column.chunk(0)
-        if column.num_chunks == 1
-        else pa.concat_arrays([*column.chunks, pa.array([], column.type)])
-    )
+    return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays([*column.chunks, pa.array([], column.type)])
 
 
 def encode_polars(value: Any) -> Sequence[Any] | None:

@@ -62,9 +62,7 @@ def _encode(value: Any) -> Sequence[Any] | None:
             metadata[_LABELS] = b"".join(bytes(piece) for piece in pieces)
             names += [str(label) for label in value.columns]
     metadata[_MARK] = json.dumps(told).encode()
-    schema = pa.schema(
-        [pa.field(name, one.type) for name, one in zip(names, arrays, strict=True)], metadata=metadata
-    )
+    schema = pa.schema([pa.field(name, one.type) for name, one in zip(names, arrays, strict=True)], metadata=metadata)
     return write_stream(pa.Table.from_arrays(arrays, schema=schema))
 
 
@@ -97,14 +95,11 @@ def decode_frame(data: Any) -> Any:
     pairs = zip(table.columns[count:], told["columns"], strict=True)
     values = [column_from_arrow(column, one) for column, one in pairs]
     if "name" in told:
-        made: Any = pd.Series(
-            values[0], index=index, dtype=values[0].dtype, name=label_of(told["name"]), copy=True
-        )
+        made: Any = pd.Series(values[0], index=index, dtype=values[0].dtype, name=label_of(told["name"]), copy=True)
     else:
         # Copied and put together by dtype in one step; objects stay objects, whatever they hold.
         kept = {
-            i: pd.Series(one, index=index, dtype=object) if one.dtype == object else one
-            for i, one in enumerate(values)
+            i: pd.Series(one, index=index, dtype=object) if one.dtype == object else one for i, one in enumerate(values)
         }
         made = pd.DataFrame(kept, index=index, copy=True)
         made.columns = decode_frame(table.schema.metadata[_LABELS])

@@ -57,9 +57,7 @@ def index_to_arrow(index: Any) -> tuple[list[Any], dict[str, Any]] | None:
 
     told: dict[str, Any] = {"names": [told_label(name) for name in index.names]}
     if type(index) is pd.MultiIndex:
-        levels = [
-            coded_to_arrow(codes, level) for codes, level in zip(index.codes, index.levels, strict=True)
-        ]
+        levels = [coded_to_arrow(codes, level) for codes, level in zip(index.codes, index.levels, strict=True)]
         found = [one for one in levels if one is not None]
         if len(found) < len(levels):
             return None

@@ -33,7 +33,7 @@ FEATURES = [
 ]
 
 
-@dag.task
+@dag.task(persist=True)  # so that a new day costs one day, though each is quick
 def clean_day(path: str) -> pd.DataFrame:
     """Read and tidy the file of one day."""
     import pandas as pd

@@ -19,7 +19,7 @@ def words_of(text: str) -> list[str]:
     return [word for word in words if word and word not in STOPPED]
 
 
-@dag.task
+@dag.task(persist=True)  # by default, what is as cheap as this is not kept
 def count(path: str) -> dict[str, int]:
     """Count the words of one text."""
     return dict(Counter(words_of(Path(path).read_text(encoding="utf-8"))))

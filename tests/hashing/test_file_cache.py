@@ -75,9 +75,7 @@ def test_another_process_may_know_better(old, tmp_path, settled):
     assert first.lookup(path) == blake3(b"two").digest()
 
 
-@pytest.mark.parametrize(
-    "damage", ["garbage", "truncated", "bits", "emptied", "deleted", "folder", "other layout"]
-)
+@pytest.mark.parametrize("damage", ["garbage", "truncated", "bits", "emptied", "deleted", "folder", "other layout"])
 def test_a_damaged_cache_is_no_error(old, tmp_path, settled, damage):
     paths, place = [old(f"{i}.csv", b"%d" % i) for i in range(50)], tmp_path / "files.sqlite"
     cache = DigestCache(place)

@@ -50,17 +50,14 @@ def test_arrays_larger_than_a_block():
 
 def test_arrays_are_told_apart():
     zeros = [
-        np.zeros(3, kind)
-        for kind in ("i1", "u1", "?", "i8", ">i8", "f2", "f4", "f8", "g", "c8", "M8[s]", "M8[ns]")
+        np.zeros(3, kind) for kind in ("i1", "u1", "?", "i8", ">i8", "f2", "f4", "f8", "g", "c8", "M8[s]", "M8[ns]")
     ]
     assert distinct(*zeros, np.zeros(4), np.zeros((3, 1)), np.array(0.0), np.float64(0), 0.0, [0.0] * 3)
     assert distinct(np.array([0.0]), np.array([-0.0]))
     assert distinct(
         np.array(["a", "b"]), np.array(["a", "b"], "U5"), np.array([b"a", b"b"]), np.array(["a", "b"], object)
     )
-    assert distinct(
-        np.array(["ab", "c"], object), np.array(["a", "bc"], object), np.array(["ab", None], object)
-    )
+    assert distinct(np.array(["ab", "c"], object), np.array(["a", "bc"], object), np.array(["ab", None], object))
     assert distinct(np.empty((0, 2)), np.empty((2, 0)), np.empty(0))
 
 
@@ -274,13 +271,9 @@ def arrow_table():
             "v": pa.array(["a", None, "ü", "", "long " * 9, "x", None, "y", "z", "w"], pa.string_view()),
             "d": pa.array(["x", "y", None, "x", "y", "x", "x", "y", "y", "x"]).dictionary_encode(),
             "l": [[1], None, [], [2, 3], [4], [None], [5, 6], [], None, [7]],
-            "lv": pa.array(
-                [[1], None, [], [2, 3], [4], [None], [5, 6], [], None, [7]], pa.list_view(pa.int8())
-            ),
+            "lv": pa.array([[1], None, [], [2, 3], [4], [None], [5, 6], [], None, [7]], pa.list_view(pa.int8())),
             "fl": pa.array([[1, 2], None] * 5, pa.list_(pa.int8(), 2)),
-            "m": pa.array(
-                [[("a", 1)], None, [], [("b", None), ("c", 3)], None] * 2, pa.map_(pa.string(), pa.int64())
-            ),
+            "m": pa.array([[("a", 1)], None, [], [("b", None), ("c", 3)], None] * 2, pa.map_(pa.string(), pa.int64())),
             "st": [{"a": 1, "b": "x"}, None, {"a": None, "b": "y"}, {"a": 2, "b": None}, None] * 2,
             "de": pa.array([None, *range(9)], pa.decimal128(20, 3)),
             "da": pa.array([dt.date(2020, 1, 1), None] * 5),
@@ -313,9 +306,7 @@ def test_arrow_data_is_told_apart():
         if name == "n":
             continue
         column = table.column(name)
-        turned = table.set_column(
-            i, name, pa.chunked_array([*column.slice(9).chunks, *column.slice(0, 9).chunks])
-        )
+        turned = table.set_column(i, name, pa.chunked_array([*column.slice(9).chunks, *column.slice(0, 9).chunks]))
         assert digest_value(turned) != digest_value(table), name
     assert distinct(
         table,

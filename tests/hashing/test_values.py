@@ -37,9 +37,7 @@ def distinct(*values):
 
 
 def test_plain_data_is_typed():
-    assert distinct(
-        1, True, 1.0, "1", b"1", None, 1j, [1], (1,), {1}, frozenset({1}), {1: 1}, bytearray(b"1")
-    )
+    assert distinct(1, True, 1.0, "1", b"1", None, 1j, [1], (1,), {1}, frozenset({1}), {1: 1}, bytearray(b"1"))
     assert distinct([["a"], "b"], ["a", ["b"]], ["ab"], ["a", "b"], [["a", "b"]], [[["a"], "b"]])
     assert distinct({"a": 1, "b": 2}, {"b": 2, "a": 1})
     assert distinct(0.0, -0.0)
@@ -189,11 +187,7 @@ def test_state_by_getstate_reduce_and_items():
         del globals()["Listed"]
     assert digest_value(re.compile("a")) != digest_value(re.compile("a", re.IGNORECASE))
     partial = functools.partial(int, base=2)
-    assert (
-        digest_value(partial)
-        == digest_value(functools.partial(int, base=2))
-        != digest_value(functools.partial(int))
-    )
+    assert digest_value(partial) == digest_value(functools.partial(int, base=2)) != digest_value(functools.partial(int))
     assert distinct(types.SimpleNamespace(a=1), types.SimpleNamespace(a=2))
     assert digest_value(io.BytesIO(b"x")) == digest_value(io.BytesIO(b"x")) != digest_value(io.BytesIO(b"y"))
 
@@ -204,9 +198,7 @@ def test_views_that_only_cloudpickle_takes_apart():
 
 
 def test_code_counts_by_name_or_else_by_content():
-    assert distinct(
-        dict, list, len, np.sum, pd.DataFrame, os.path.join, np.add, str.upper, type(None), math_module()
-    )
+    assert distinct(dict, list, len, np.sum, pd.DataFrame, os.path.join, np.add, str.upper, type(None), math_module())
     first, second, third = (eval(text) for text in ("lambda x: x + 1", "lambda  x : x+1", "lambda x: x + 2"))
     assert digest_value(first) == digest_value(second) != digest_value(third)
     assert digest_value(made_class(1)()) == digest_value(made_class(1)()) != digest_value(made_class(2)())
@@ -228,9 +220,7 @@ def made_class(number):
 
 def test_dates_zones_and_random_state():
     berlin = pd.Timestamp("2020-01-01", tz="Europe/Berlin")
-    assert distinct(
-        berlin, berlin.tz_convert("UTC"), pd.NaT, pd.NA, None, float("nan"), berlin.to_pydatetime()
-    )
+    assert distinct(berlin, berlin.tz_convert("UTC"), pd.NaT, pd.NA, None, float("nan"), berlin.to_pydatetime())
     assert distinct(dt.timedelta(1), pd.Timedelta("1D"), np.timedelta64(1, "D"))
     one, other = np.random.default_rng(1), np.random.default_rng(1)
     assert digest_value(one) == digest_value(other)
@@ -266,9 +256,7 @@ def test_fitted_model_has_one_digest():
 def test_what_has_no_content_is_refused_with_the_way_out(value, what, advice):
     with pytest.raises(CodecError, match=f"{what}.*{advice}"):
         digest_value(value)
-    with pytest.raises(
-        CodecError, match=r"result\[0\]\['k'\]\.value.*" + what if what != "LazyFrame" else what
-    ):
+    with pytest.raises(CodecError, match=r"result\[0\]\['k'\]\.value.*" + what if what != "LazyFrame" else what):
         digest_value([{"k": Base(value)}])
     if hasattr(value, "close"):
         value.close()
@@ -297,12 +285,7 @@ def test_registered_classes():
     register(Meter, digest=lambda meter: str(meter.reading))
     assert registered(Finer)(Finer(3)) == b"3"
     assert registered(int) is None
-    assert (
-        digest_value(Finer(3))
-        == digest_value([Finer(3)][0])
-        != digest_value(Meter(3))
-        != digest_value(Meter(4))
-    )
+    assert digest_value(Finer(3)) == digest_value([Finer(3)][0]) != digest_value(Meter(3)) != digest_value(Meter(4))
     assert digest_value({"m": Meter(3)}) == digest_value({"m": Meter(3)})
     with pytest.raises(FingerprintError, match="fixed"):
         register(list, digest=str)

@@ -161,18 +161,14 @@ def test_a_large_array_is_not_copied():
     assert any(np.shares_memory(piece, frame["a"].to_numpy()) for piece in pieces)
     held = encode_value({"a": array, "b": (1,)})
     assert held.codec == "pickle"
-    assert any(
-        np.shares_memory(np.frombuffer(piece, "u1"), array) for piece in held.buffers if len(piece) > 1000
-    )
+    assert any(np.shares_memory(np.frombuffer(piece, "u1"), array) for piece in held.buffers if len(piece) > 1000)
 
 
 # Arrow and Polars.
 
 
 def test_arrow():
-    table = pa.table(
-        {"i": [1, None], "s": ["a", "b"], "d": pa.array(["x", "y"]).dictionary_encode(), "l": [[1], None]}
-    )
+    table = pa.table({"i": [1, None], "s": ["a", "b"], "d": pa.array(["x", "y"]).dictionary_encode(), "l": [[1], None]})
     noted = table.replace_schema_metadata({"a": "b"})
     empty = table.replace_schema_metadata({})
     chunked = pa.chunked_array([[1], [2, 3]])
@@ -292,9 +288,7 @@ def test_safe_payloads():
         np.float64(1),
     ):
         encoded = encode_value(value, payload="safe")
-        assert digest_value(decode_value(encoded.codec, encoded.tobytes(), payload="safe")) == digest_value(
-            value
-        )
+        assert digest_value(decode_value(encoded.codec, encoded.tobytes(), payload="safe")) == digest_value(value)
     with pytest.raises(CodecError, match=r"tuple.*payload='safe'"):
         encode_value((1,), payload="safe")
     with pytest.raises(CodecError, match="payload='safe' rules out"):

@@ -59,9 +59,7 @@ COLUMNS = {
     "zoned": pd.Series(pd.date_range("2020-10-25", periods=N, freq="h", tz="Europe/Berlin")),
     "zoned ns": pd.Series(pd.date_range("2020", periods=N, tz="UTC")).dt.as_unit("ns"),
     "zoned UTC key": pd.Series(pd.date_range("2020", periods=N, tz=ZoneInfo("UTC"))),
-    "offset": pd.Series(
-        pd.date_range("2020", periods=N, tz=dt.timezone(dt.timedelta(hours=-5, minutes=-30)))
-    ),
+    "offset": pd.Series(pd.date_range("2020", periods=N, tz=dt.timezone(dt.timedelta(hours=-5, minutes=-30)))),
     "delta": pd.Series(pd.timedelta_range("1s", periods=N)).where(pd.Series([True, False] * 3)),
     "period": pd.Series(pd.period_range("2020", periods=N, freq="2W")).where(pd.Series([True, False] * 3)),
     "interval": pd.Series(pd.interval_range(0, N)),
@@ -248,10 +246,7 @@ def test_large_and_small_frames_are_compressed_when_it_pays():
 
 
 def test_many_chunks():
-    pieces = [
-        pd.DataFrame({"s": [f"text {i}", None], "i": [i, i], "c": pd.Categorical(["a", "b"])})
-        for i in range(40)
-    ]
+    pieces = [pd.DataFrame({"s": [f"text {i}", None], "i": [i, i], "c": pd.Categorical(["a", "b"])}) for i in range(40)]
     frame = pd.concat(pieces, ignore_index=True)
     equal(back(frame, "pandas"), frame)
     long = pd.DataFrame({"s": ["some longer text " * 100_000] * 3, "i": [1, 2, 3]})

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dualdag.config import cores
 from dualdag.execution._inner import InnerThreads
-from dualdag.execution._protocol import Handle, Job, Outcome, RunInfo
 from dualdag.execution._reach import on_this_machine
 from dualdag.execution.embedded._values import Values, run_steps
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from dualdag.execution._protocol import Handle, Job, Outcome, RunInfo
 
 __all__ = ["LocalBackend"]
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from dualdag.execution._protocol import Handle, Job, Outcome, RunInfo
 from dualdag.execution._reach import on_this_machine
 from dualdag.execution.embedded._values import Values, run_steps
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from dualdag.execution._protocol import Handle, Job, Outcome, RunInfo
 
 __all__ = ["SyncBackend"]
 

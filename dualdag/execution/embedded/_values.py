@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from dualdag.errors import DualdagError
@@ -12,6 +11,8 @@ from dualdag.execution._protocol import Handle, Job, Outcome
 from dualdag.execution._work import InputMissingError, perform
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from dualdag.store import Store
 
 __all__ = ["Values", "run_steps"]

@@ -1,0 +1,381 @@
+"""Jobs as bytes: the one place that pickles what leaves the process, and the one function that engines call.
+
+Functions travel by reference where the worker can import them, else by value.  What arrived is compared
+with what was hashed: a worker that has another version of a module loaded says so, and the function is
+sent again by value.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import sys
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from dualdag.errors import CodecError, DualdagError
+from dualdag.execution._copies import own_copy
+from dualdag.execution._failures import describe
+from dualdag.execution._protocol import Handle, Job, Outcome, Step
+from dualdag.execution._work import InputMissingError, perform, unstorable
+from dualdag.graph import map_nodes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from dualdag.hashing import Fingerprint
+    from dualdag.store import Store
+
+__all__ = ["Packer", "Place", "Slot", "dump_value", "load_value", "run_job"]
+
+_ATOMS = frozenset({int, float, complex, str, bytes, bool, type(None), type(Ellipsis), range})
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a worker has to know of a run.
+
+    Parameters
+    ----------
+    store : Store
+        Where inputs are loaded from and results published.
+    local : bool
+        Whether the store is on the worker's machine.
+    folder : str
+        The driver's working folder; empty where workers are elsewhere.
+    paths : tuple of str
+        The driver's ``sys.path``.
+    private : bool
+        Whether values that are passed belong to the job alone, so that it may change them.
+    reach : bool
+        Whether workers see what is in the store; if not, stored values are passed too.
+    """
+
+    store: Store | None
+    local: bool = True
+    folder: str = ""
+    paths: tuple[str, ...] = ()
+    private: bool = True
+    reach: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """Stands in arguments for the value of an input."""
+
+    _key: int
+
+    def __dualdag_node__(self) -> Slot:
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """A function as bytes."""
+
+    name: bytes
+    data: bytes
+    digest: bytes | None
+
+
+def dump_value(value: Any) -> bytes:
+    """Return a value as bytes for another process.
+
+    Parameters
+    ----------
+    value : object
+        Anything that pickle or cloudpickle takes.
+    """
+    if type(value) in _ATOMS:
+        return pickle.dumps(value, protocol=5)
+    import cloudpickle
+
+    data: bytes = cloudpickle.dumps(value, protocol=5)
+    return data
+
+
+def load_value(data: bytes) -> Any:
+    """Return the value that `dump_value` wrote."""
+    return pickle.loads(data)
+
+
+@dataclass(slots=True)
+class Packer:
+    """Turns the jobs of one run into bytes.
+
+    Parameters
+    ----------
+    place : Place
+        Told to every worker.
+    """
+
+    place: Place
+    _place: bytes = b""
+    _functions: dict[int, tuple[Callable[..., Any], _Sent]] = field(default_factory=dict)
+    _by_value: set[str] = field(default_factory=set)
+
+    def pack(self, job: Job) -> tuple[bytes, list[Handle]]:
+        """Return a job as bytes, and the values that have to be passed with it, in that order.
+
+        Parameters
+        ----------
+        job : Job
+            What to run.
+
+        Raises
+        ------
+        CodecError
+            When an argument can't be pickled; it names the node.
+        """
+        if not self._place:
+            self._place = dump_value(self.place)
+        made = {step.id for step in job.steps}
+        reach = self.place.reach
+        handles: dict[int, Handle] = {}
+        for step in job.steps:
+            for given in step.inputs:
+                if type(given) is Handle and given.id not in made and (given.checksum is None or not reach):
+                    handles[given.id] = given
+        rows = [self._row(step) for step in job.steps]
+        return pickle.dumps((self._place, tuple(handles), rows), protocol=5), list(handles.values())
+
+    def send_by_value(self, step: Step) -> bool:
+        """Send a step's function by value from now on; return False where it was sent so already.
+
+        Parameters
+        ----------
+        step : Step
+            Whose function a worker could not find, or found to be another.
+        """
+        modules = _project_modules(step.fn, step.fingerprint)
+        new = {module.__name__ for module in modules} - self._by_value
+        self._by_value |= new
+        self._functions.clear()
+        return bool(new)
+
+    def _row(self, step: Step) -> tuple[Any, ...]:
+        places = {name: Slot(k) for k, name in enumerate(step.names)}
+        args, kwargs = step.args, step.kwargs
+        if places:
+            args = map_nodes(args, lambda node: places[node._key])
+            kwargs = map_nodes(dict(kwargs), lambda node: places[node._key]) if kwargs else kwargs
+        plain = not kwargs and all(type(a) in _ATOMS or type(a) is Slot for a in args)
+        try:
+            sent = self._sent(step)
+            inputs = tuple(step.inputs)
+            light = plain and all(type(i) is Handle or type(i.value) in _ATOMS for i in inputs)  # type: ignore[union-attr]
+            data = pickle.dumps((args, kwargs, inputs), protocol=5) if light else dump_value((args, kwargs, inputs))
+            retry_on = b"" if step.retry_on == (Exception,) else dump_value(step.retry_on)
+        except Exception as error:
+            raise CodecError(
+                f"an argument of {step.label!r} ({step.site}) can't be pickled, so no other process can run it "
+                f"({type(error).__name__}: {error}): make such an object inside the task, or use backend='local'."
+            ) from error
+        return (step.id, step.label, str(step.site), sent.name, sent.data, sent.digest, data, len(step.names),
+                step.nout, step.keep, step.publish, tuple(step.files), retry_on)  # fmt: skip
+
+    def _sent(self, step: Step) -> _Sent:
+        known = self._functions.get(id(step.fn))
+        if known is None:
+            modules = _project_modules(step.fn, step.fingerprint)
+            away = [m for m in modules if m.__name__ in self._by_value or not _importable(m)]
+            with _pickled_by_value(away):
+                data = dump_value(step.fn)
+            # What is sent by value is what was hashed; a reference is compared on arrival.
+            expected = step.fingerprint.digest if step.fingerprint is not None else None
+            by_value = bool(modules) and len(away) == len(modules)
+            sent = _Sent(blake2b(data, digest_size=16).digest(), data, None if by_value else expected)
+            known = self._functions[id(step.fn)] = (step.fn, sent)
+        return known[1]
+
+
+_registering = threading.RLock()
+
+
+@contextmanager
+def _pickled_by_value(modules: Iterable[ModuleType]) -> Iterator[None]:
+    import cloudpickle
+
+    with _registering:
+        before = cloudpickle.list_registry_pickle_by_value()
+        added = [m for m in modules if m.__name__ not in before and m.__name__ in sys.modules]
+        for module in added:
+            cloudpickle.register_pickle_by_value(module)
+        try:
+            yield
+        finally:
+            for module in added:
+                cloudpickle.unregister_pickle_by_value(module)
+
+
+def _project_modules(fn: Any, taken: Fingerprint | None) -> list[ModuleType]:
+    """Return the modules of the project that a function's code lies in, as far as it reaches."""
+    files = {one.file for one in taken.reached if one.file} if taken is not None else set()
+    own = getattr(fn, "__module__", None)
+    return [
+        module
+        for name, module in list(sys.modules.items())
+        if name != "__main__"
+        and not name.startswith("dualdag.")
+        and getattr(module, "__name__", None) == name
+        and (getattr(module, "__file__", None) in files or (taken is None and name == own))
+        and getattr(module, "__file__", None) is not None
+    ]
+
+
+_findable: dict[tuple[str, str], bool] = {}
+
+
+def _importable(module: ModuleType) -> bool:
+    """Return whether a fresh process with this one's ``sys.path`` would find the same file."""
+    from importlib.machinery import PathFinder
+
+    root = sys.modules.get(module.__name__.partition(".")[0], module)
+    place = (root.__name__, str(getattr(root, "__file__", None)))
+    if place not in _findable:
+        try:
+            found = PathFinder.find_spec(root.__name__)
+        except (ImportError, ValueError):
+            found = None
+        _findable[place] = found is not None and found.origin == place[1]
+    return _findable[place]
+
+
+# What follows runs in workers.
+
+_places: dict[bytes, Place] = {}
+_functions: dict[bytes, tuple[Any, bool]] = {}
+_MANY = 2000
+
+
+def run_job(payload: bytes, values: Sequence[Any] = ()) -> tuple[bytes, list[Any]]:
+    """Run a job where it arrived.  This is the one function that an engine calls.
+
+    Parameters
+    ----------
+    payload : bytes
+        Made by `Packer.pack`.
+    values : sequence
+        The values it asked for.
+
+    Returns
+    -------
+    tuple of bytes and list
+        A list of Outcome, pickled, with failures as data; and the value of each step, None where
+        there is none or where the store has it.
+    """
+    data, ids, rows = pickle.loads(payload)
+    outcomes: list[Outcome] = []
+    made: dict[int, Any] = {}
+    try:
+        place = _arrive(data)
+    except Exception as error:  # noqa: BLE001 - told as data
+        failed = [Outcome(row[0], "failed", error=describe(error)) for row in rows]
+        return pickle.dumps(failed, protocol=5), [None] * len(rows)
+    given = dict(zip(ids, values, strict=True))
+
+    def take(handle: Handle) -> Any:
+        if handle.id in made:
+            return own_copy(made[handle.id])
+        if handle.id in given:
+            return given[handle.id] if place.private else own_copy(given[handle.id])
+        return _from_store(handle, place)
+
+    for row in rows:
+        broken = bool(outcomes) and outcomes[-1].status != "done"
+        outcome, value = (Outcome(row[0], "skipped"), None) if broken else _run_row(row, take, place)
+        if outcome.error is not None and isinstance(outcome.error, BaseException):
+            outcome.error = describe(outcome.error)
+        outcomes.append(outcome)
+        made[outcome.id] = value
+    left = [None if o.checksum is not None else made[o.id] for o in outcomes]
+    return pickle.dumps(outcomes, protocol=5), left
+
+
+def _arrive(data: bytes) -> Place:
+    place = _places.get(data)
+    if place is None:
+        place = pickle.loads(data)
+        while len(_places) >= 8:
+            old = _places.pop(next(iter(_places)))
+            if old.store is not None:
+                old.store.close()
+        _places[data] = place
+    if place.folder and Path.cwd() != Path(place.folder):
+        os.chdir(place.folder)
+    if place.paths and tuple(sys.path) != place.paths:
+        sys.path[:] = place.paths
+    return place
+
+
+def _from_store(handle: Handle, place: Place) -> Any:
+    if handle.checksum is None or place.store is None:
+        raise InputMissingError(handle, LookupError(f"value {handle.id} was not passed"))
+    try:
+        return place.store.load(handle.checksum, handle.codec)
+    except DualdagError as error:
+        raise InputMissingError(handle, error) from error
+
+
+def _run_row(row: tuple[Any, ...], take: Callable[[Handle], Any], place: Place) -> tuple[Outcome, Any]:
+    number, label, site, name, data, digest, body, count, nout, keep, publish, files, retry_on = row
+    try:
+        fn, fits = _function(name, data, digest)
+    except Exception as error:  # noqa: BLE001 - unpickling imports the user's modules
+        return Outcome(number, "stale", error=error), None
+    if not fits:
+        return Outcome(number, "stale"), None
+    try:
+        args, kwargs, inputs = pickle.loads(body)
+        retried = pickle.loads(retry_on) if retry_on else (Exception,)
+    except Exception as error:  # noqa: BLE001 - unpickling imports the user's modules
+        error.add_note(f"while the arguments of {label!r} were unpickled in a worker")
+        return Outcome(number, "failed", error=error), None
+    step = Step(number, label, site, fn, args, kwargs, range(count), inputs, nout, keep, publish, files, retried)
+    if place.store is None:
+        raise CodecError("a place without a store runs nothing")
+    return perform(step, take, place.store, local=place.local)
+
+
+def _function(name: bytes, data: bytes, digest: bytes | None) -> tuple[Any, bool]:
+    known = _functions.get(name)
+    if known is None:
+        fn = pickle.loads(data)
+        known = (fn, digest is None or _same(fn, digest))
+        if len(_functions) >= _MANY:
+            _functions.clear()
+        _functions[name] = known
+    return known
+
+
+def _same(fn: Any, digest: bytes) -> bool:
+    from dualdag.errors import FingerprintError
+    from dualdag.hashing import fingerprint
+
+    try:
+        return fingerprint(fn).digest == digest
+    except FingerprintError:
+        return False
+
+
+def value_to_bytes(outcome: Outcome, label: str, site: object, value: Any) -> tuple[Outcome, bytes | None]:
+    """Return a value as bytes, or a failed outcome where it has none.
+
+    Parameters
+    ----------
+    outcome : Outcome
+        Of the step that made it.
+    label, site : str
+        The step's node.
+    value : object
+        What it gave.
+    """
+    try:
+        return outcome, dump_value(value)
+    except Exception as error:  # noqa: BLE001 - pickling runs code of any class
+        return Outcome(outcome.id, "failed", error=describe(unstorable(label, site, value, error))), None

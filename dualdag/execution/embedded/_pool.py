@@ -1,0 +1,180 @@
+"""Worker processes: started when needed, kept for the next run, replaced when they die."""
+
+from __future__ import annotations
+
+import atexit
+import multiprocessing
+import multiprocessing.util  # registers its own exit handler, which has to run after ours
+import os
+import queue
+import signal
+import threading
+import time
+from contextlib import contextmanager, suppress
+from multiprocessing import spawn
+from typing import TYPE_CHECKING, Any
+
+from dualdag.execution.embedded._worker import serve
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from multiprocessing.connection import Connection
+    from multiprocessing.context import SpawnProcess
+
+__all__ = ["Pool", "Worker"]
+
+
+class Worker:
+    """A worker process and the driver's end of its pipe.
+
+    Parameters
+    ----------
+    environment : dict of str to str
+        Set in the worker before anything else is loaded there.
+    """
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.pipe: Connection
+        self.pipe, theirs = context.Pipe()
+        self.process: SpawnProcess = context.Process(
+            target=serve, args=(theirs, environment, os.getpid()), name="dualdag worker"
+        )
+        self.ready = False
+        _in_starter(self._start)
+        theirs.close()
+
+    def _start(self) -> None:
+        with _without_main():
+            self.process.start()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process runs."""
+        return self.process.is_alive()
+
+    def kill(self) -> None:
+        """End the process and what it started, and wait for that."""
+        pid = self.process.pid
+        if pid is not None and self.process.is_alive():
+            with suppress(OSError, AttributeError):
+                # A worker leads a group of its own from its first moment on, but not before.
+                if os.getpgid(pid) == pid:
+                    os.killpg(pid, signal.SIGKILL)
+            self.process.kill()
+        self.process.join()
+        self.pipe.close()
+
+    def hang_up(self) -> None:
+        """Tell an idle process to end."""
+        self.pipe.close()
+
+
+class Pool:
+    """Idle workers of this process.
+
+    Parameters
+    ----------
+    workers : int
+        How many are kept between runs.
+    environment : dict of str to str
+        Set in each.
+    """
+
+    def __init__(self, workers: int, environment: dict[str, str]) -> None:
+        self.workers = workers
+        self._environment = environment
+        self._idle: list[Worker] = []
+        self._lock = threading.Lock()
+        self._closed = False
+        atexit.register(self.close)
+
+    def take(self) -> Worker:
+        """Return an idle worker, or a new one."""
+        with self._lock:
+            while self._idle:
+                worker = self._idle.pop()
+                if worker.alive:
+                    return worker
+                worker.kill()
+        return Worker(self._environment)
+
+    def give_back(self, worker: Worker) -> None:
+        """Take an idle worker back.
+
+        Parameters
+        ----------
+        worker : Worker
+            One that has no job.
+        """
+        with self._lock:
+            if worker.alive and len(self._idle) < self.workers and not self._closed:
+                self._idle.append(worker)
+                return
+        self._end([worker])
+
+    def close(self) -> None:
+        """End the idle workers."""
+        atexit.unregister(self.close)
+        with self._lock:
+            self._closed = True
+            idle, self._idle = self._idle, []
+        self._end(idle)
+
+    @staticmethod
+    def _end(workers: list[Worker]) -> None:
+        for worker in workers:
+            worker.hang_up()
+        until = time.monotonic() + 2.0
+        for worker in workers:
+            worker.process.join(max(0.0, until - time.monotonic()))
+            worker.kill()
+
+
+# A process's wish to die with its parent means with the thread that started it: so one thread, which
+# lasts as long as this process, starts them all.
+_wishes: queue.SimpleQueue[tuple[Callable[[], None], threading.Event, list[BaseException]]] = queue.SimpleQueue()
+_starter: list[threading.Thread] = []
+_starter_lock = threading.Lock()
+
+
+def _in_starter(wish: Callable[[], None]) -> None:
+    with _starter_lock:
+        if not _starter:
+            _starter.append(threading.Thread(target=_start_workers, name="dualdag starter", daemon=True))
+            _starter[0].start()
+    done, errors = threading.Event(), list[BaseException]()
+    _wishes.put((wish, done, errors))
+    done.wait()
+    if errors:
+        raise errors[0]
+
+
+def _start_workers() -> None:
+    while True:
+        wish, done, errors = _wishes.get()
+        try:
+            wish()
+        except BaseException as error:  # noqa: BLE001 - raised where it was wished for
+            errors.append(error)
+        done.set()
+
+
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """Start a process that does not import the script again: functions of it travel by value."""
+    plain = spawn.get_preparation_data
+    here = threading.get_ident()
+
+    def prepare(name: str) -> dict[str, Any]:
+        data: dict[str, Any] = plain(name)
+        if threading.get_ident() == here:
+            data.pop("init_main_from_name", None)
+            data.pop("init_main_from_path", None)
+        return data
+
+    spawn.get_preparation_data = prepare
+    try:
+        yield
+    finally:
+        spawn.get_preparation_data = plain

@@ -1,0 +1,110 @@
+"""Which nodes of a graph are one step, repeated: they are drawn as one box."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Hashable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dualdag.graph import Graph
+
+__all__ = ["fold_classes"]
+
+#: A graph of more nodes is always folded, a smaller one where that leaves less than half of the boxes.
+ALWAYS = 300
+SELDOM = 60
+#: More boxes than this can't be laid out in a moment: steps of one function become one box.
+MOST = 1500
+_FEW_NAMES = 12
+
+
+def fold_classes(graph: Graph) -> list[int]:
+    """Return, per position, the number of the box that stands for it.
+
+    Parameters
+    ----------
+    graph : Graph
+        What is drawn.
+    """
+    count = len(graph)
+    plain = _classes(graph, folded=False)
+    if count <= SELDOM:
+        return plain
+    folded = _in_a_row(graph, _classes(graph, folded=True))
+    if count <= ALWAYS and len(set(folded)) * 2 > len(set(plain)):
+        return plain
+    return folded if len(set(folded)) <= MOST else _by_function(graph)
+
+
+def _classes(graph: Graph, *, folded: bool) -> list[int]:
+    """Number nodes by what they are and take; a box then never depends on itself.
+
+    Unfolded, only files that go into the very same nodes share a box.
+    """
+    numbers: dict[Hashable, int] = {}
+    classes: list[int] = []
+    consumers = graph.consumers()
+    few = _few_names(graph)
+    for i, node in enumerate(graph.nodes):
+        kind = node._op.kind
+        key: Hashable
+        if kind == "file":
+            users = consumers[i]
+            takers: Hashable = tuple(users) if not folded else _takers(graph, users)
+            folder, name = posixpath.split(node._op.label.replace("\\", "/"))
+            key = (kind, folder, posixpath.splitext(name)[1], takers)
+        elif not folded or graph.artifacts(i) or kind == "files":
+            key = i
+        elif kind == "value":
+            key = (kind, node.name, _takers(graph, consumers[i]))
+        else:
+            name = graph.label(i) if node._op.prefix in few else ""
+            item = repr(node._args[1])[:40] if node._op.label == "getitem" and len(node._args) == 2 else ""
+            key = (node._op.prefix, name, item, frozenset([classes[j] for j in graph.inputs[i]]))
+        classes.append(numbers.setdefault(key, len(numbers)))
+    return classes
+
+
+def _takers(graph: Graph, users: list[int]) -> Hashable:
+    return frozenset([i if graph.artifacts(i) else graph.nodes[i]._op.prefix for i in users])
+
+
+def _few_names(graph: Graph) -> set[bytes]:
+    """Return the tasks whose nodes have so few names that each is worth a box."""
+    names: dict[bytes, set[str]] = {}
+    for i, extra in graph.extras.items():
+        if extra.names and not extra.artifacts:
+            names.setdefault(graph.nodes[i]._op.prefix, set()).add(extra.names[-1])
+    return {prefix for prefix, found in names.items() if len(found) <= _FEW_NAMES}
+
+
+def _in_a_row(graph: Graph, classes: list[int]) -> list[int]:
+    """Join a box with the one box that takes it, where both are the same step: chains and tree reductions."""
+    step: dict[int, Hashable] = {}
+    users: dict[int, set[int]] = {}
+    for i, found in enumerate(classes):
+        node = graph.nodes[i]
+        if node._op.kind == "call" and not graph.artifacts(i):
+            step[found] = (node._op.prefix, graph.label(i))
+        for j in graph.inputs[i]:
+            users.setdefault(classes[j], set()).add(found)
+    joined: dict[int, int] = {}
+    # Users have higher numbers than what they take, so each is joined before what is joined to it.
+    for found in sorted(step, reverse=True):
+        takers = users.get(found, set())
+        if len(takers) == 1:
+            (taker,) = takers
+            if step.get(taker) == step[found]:
+                joined[found] = joined.get(taker, taker)
+    return [joined.get(found, found) for found in classes]
+
+
+def _by_function(graph: Graph) -> list[int]:
+    """Number nodes by their function alone; such a picture may have cycles, and is small."""
+    numbers: dict[Hashable, int] = {}
+    keys = [
+        (i, "artifact") if graph.artifacts(i) and len(graph.extras) <= MOST else (n._op.kind, n._op.prefix)
+        for i, n in enumerate(graph.nodes)
+    ]
+    return [numbers.setdefault(key, len(numbers)) for key in keys]
