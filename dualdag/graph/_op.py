@@ -48,12 +48,12 @@ class Op:
     def __reduce__(self) -> tuple[Any, ...]:
         # A decorator leaves the task where the function was, so pickle would not find the function there.
         fn: Any = self.fn
-        home = sys.modules.get(getattr(fn, "__module__", None) or "")
-        found: Any = home
-        for part in getattr(fn, "__qualname__", "").split("."):
+        module, qualname = getattr(fn, "__module__", None) or "", getattr(fn, "__qualname__", "")
+        found: Any = sys.modules.get(module)
+        for part in qualname.split("."):
             found = getattr(found, part, None)
         if fn is not None and getattr(found, "__dualdag_fn__", None) is fn:
-            fn = _TaskAt(fn.__module__, fn.__qualname__)
+            fn = _TaskAt(module, qualname)
         rest = (self.fingerprint, dict(self.options), self.nout)
         return _load_op, (self.kind, self.label, self.prefix, fn, *rest)
 

@@ -176,6 +176,8 @@ def encode_arrow(value: Any) -> Sequence[Any] | None:
     metadata = dict(table.schema.metadata or {})
     if _MARK in metadata or not all(is_own(field.type) for field in table.schema):
         return None
+    if not table.num_columns and table.num_rows:
+        return None  # a stream counts rows by the columns that have them
     # A schema without metadata is not one with none: Arrow tells them apart.
     mark = kind + (b" metadata" if table.schema.metadata is not None else b"")
     return write_stream(table.replace_schema_metadata({**metadata, _MARK: mark}))

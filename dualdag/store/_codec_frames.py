@@ -67,14 +67,9 @@ def _encode(value: Any) -> Sequence[Any] | None:
 
 
 def _columns(value: Any) -> list[Any] | None:
-    import pandas as pd
-
-    if isinstance(value, pd.Series):
-        arrays = [value.array]
-    else:
-        arrays = [value.iloc[:, i].array for i in range(value.shape[1])]
+    series = [value] if value.ndim == 1 else [value.iloc[:, i] for i in range(value.shape[1])]
     found = []
-    for one in arrays:
+    for one in (one.array for one in series):
         made = column_to_arrow(one)
         if made is None:
             return None

@@ -1,7 +1,4 @@
-"""Shipped test suites: what a backend and a store must do, and strategies for graphs.
-
-Needs pytest and hypothesis (``pip install "dualdag[test]"``).
-"""
+"""Shipped suites: hold a backend, or a store, of your own to what dualdag's are held to."""
 
 from __future__ import annotations
 
@@ -10,15 +7,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dualdag.testing._backend_suite import BackendSuite
     from dualdag.testing._store_suite import StoreSuite
+    from dualdag.testing._strategies import graphs
 
-__all__ = ["BackendSuite", "StoreSuite"]
+__all__ = ["BackendSuite", "StoreSuite", "graphs"]
 
-_HOMES = {"BackendSuite": "_backend_suite", "StoreSuite": "_store_suite"}
+# Loaded at first use: pytest and hypothesis are needed only by who uses them.
+_HOMES = {"BackendSuite": "_backend_suite", "StoreSuite": "_store_suite", "graphs": "_strategies"}
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        from importlib import import_module
+    if name not in _HOMES:
+        raise AttributeError(f"module 'dualdag.testing' has no attribute {name!r}")
+    from importlib import import_module
 
-        return getattr(import_module(f"dualdag.testing.{_HOMES[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"dualdag.testing.{_HOMES[name]}"), name)

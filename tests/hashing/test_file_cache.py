@@ -43,7 +43,7 @@ def test_the_cache_survives_its_process(old, tmp_path, settled):
         assert again.lookup(path) == blake3(b"one").digest()
     old("a.csv", b"two")
     assert DigestCache(place).lookup(path) is None
-    os.remove(path)  # noqa: PTH107
+    os.remove(path)
     assert DigestCache(place).lookup_many([path]) == {}
     cache.close()
 
@@ -143,7 +143,7 @@ def test_a_locked_cache_is_no_error(old, tmp_path, settled):
 
 
 def test_a_cache_that_cannot_be_written(old, settled):
-    cache = DigestCache(os.path.join(os.devnull, "files.sqlite"))  # noqa: PTH118
+    cache = DigestCache(os.path.join(os.devnull, "files.sqlite"))
     path = old("a.csv")
     assert cache.digest(path) == digest_file(path) == cache.lookup(path)
 

@@ -76,10 +76,10 @@ def test_a_token_follows_size_time_and_inode(old):
 def test_a_copy_with_the_old_time_is_noticed(old):
     path, other = old("a.csv", b"one"), old("b.csv", b"two")
     first = file_token(path)
-    stat = os.stat(path)  # noqa: PTH116
+    stat = os.stat(path)
     os.utime(other, ns=(stat.st_atime_ns, stat.st_mtime_ns))
     shutil.copy2(other, path)
-    now = os.stat(path)  # noqa: PTH116
+    now = os.stat(path)
     assert (now.st_size, now.st_mtime_ns, now.st_ino) == (stat.st_size, stat.st_mtime_ns, stat.st_ino)
     assert file_token(path).token != first.token
 
@@ -94,7 +94,7 @@ def test_a_young_token_is_racy_until_the_margin_has_passed(old, monkeypatch):
 
 
 def test_the_margin_follows_the_file_system(old, monkeypatch):
-    found = os.stat(old("a.csv"))  # noqa: PTH116
+    found = os.stat(old("a.csv"))
     monkeypatch.setattr(tokens, "_kind_of_device", lambda _: "vfat")
     assert tokens._margin(found) == 2 * 10**9
     monkeypatch.setattr(tokens, "_kind_of_device", lambda _: "ext4")
@@ -239,7 +239,7 @@ def test_a_file_that_keeps_moving_is_an_error(old, monkeypatch):
     def moving(url):
         made = read(url)
         old("a.csv", made)
-        os.truncate(path, os.stat(path).st_size + 1)  # noqa: PTH116
+        os.truncate(path, os.stat(path).st_size + 1)
         return made
 
     monkeypatch.setattr(tokens, "_read", moving)

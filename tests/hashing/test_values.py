@@ -249,7 +249,7 @@ def test_fitted_model_has_one_digest():
         (itertools.chain([1]), "chain", "list"),
         (threading.Lock(), "lock", "dag.register"),
         (socket.socket(), "socket", "dag.register"),
-        (open(os.devnull, "rb"), "open file", "dag.File"),  # noqa: SIM115, PTH123
+        (open(os.devnull, "rb"), "open file", "dag.File"),  # noqa: SIM115
         (pl.LazyFrame({"a": [1]}), "LazyFrame", "collect"),
     ],
 )
@@ -313,7 +313,7 @@ print([digest_value(value).hex() for value in values])
 
 
 def test_same_in_every_process(tmp_path):
-    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # noqa: PTH100, PTH120
+    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     seen = set()
     for seed in ("1", "2"):
         script = tmp_path / f"script_{seed}.py"

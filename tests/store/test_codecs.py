@@ -251,8 +251,8 @@ def test_large_parts_of_a_pickle_may_be_changed():
         ((i for i in ()), "generator"),
         ([map(str, [])], "map"),
         (threading.Lock(), "lock"),
-        (open(os.devnull), "open file"),  # noqa: SIM115, PTH123
-        (Point(open(os.devnull)), "open file"),  # noqa: SIM115, PTH123
+        (open(os.devnull), "open file"),  # noqa: SIM115
+        (Point(open(os.devnull)), "open file"),  # noqa: SIM115
         (sys._getframe(), "frame"),
         (pl.Series("o", [threading.Lock()], dtype=pl.Object), "Series"),
     ],
@@ -351,7 +351,7 @@ def test_a_file_is_its_bytes(tmp_path):
     assert decode_value("file", path) == str(path)
     again = decode_value("file", b"<p>")
     assert Path(again).read_bytes() == b"<p>"
-    assert not os.stat(again).st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH)  # noqa: PTH116
+    assert not os.stat(again).st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH)
     other = tmp_path / "other.html"
     other.write_bytes(b"<p>")
     assert digest_value(File(path)) == digest_value(File(str(other))) != digest_value(str(path))
