@@ -83,7 +83,9 @@ def run_page(path: Path) -> None:
 
 
 def _shell(block: Block, path: Path) -> None:
-    done = subprocess.run(["bash", "-euc", block.text], stdin=subprocess.DEVNULL, check=False)
+    # The command is that of the Python that runs this, installed or not.
+    command = 'dualdag() { "$0" -m dualdag "$@"; }\n' + block.text
+    done = subprocess.run(["bash", "-euc", command, sys.executable], stdin=subprocess.DEVNULL, check=False)
     if done.returncode:
         raise SystemExit(f"{path}:{block.line}: exit status {done.returncode} of this sh block")
 
@@ -109,8 +111,6 @@ def main() -> None:
         print(setup_lines()[int(sys.argv[2]) - 1])
         return
     path = Path(sys.argv[1]).resolve()
-    # Commands of the page are those of the environment that runs this.
-    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     for name in [n for n in os.environ if n.startswith("DUALDAG_")]:
         del os.environ[name]
     with tempfile.TemporaryDirectory() as folder:

@@ -194,7 +194,7 @@ class Model:
 
         return SimpleNamespace(
             graph=graph, files=sorted(files), named=named, hidden=hidden, reached=reached, roots=roots, pinned=pinned, pin=pin,
-            part=part, trace=trace, effective=effective, digest=digest, record=record, action=action,
+            part=part, trace=trace, effective=effective, digest=digest, record=record, action=action, perhaps=perhaps,
             actions=[action(i) for i in everything], passed_by_inputs=passed_by_inputs,
             unread=[i for i in reached if kind(i) in {"file", "files"} and content(i) is None],
             renewed={i for i in everything if action(i) == "run" and record(i) and self.flaky(graph, i)},
@@ -294,9 +294,11 @@ class Model:
             values[i] = made
 
         for i, action in enumerate(plan.actions):
-            if action == "run":
+            if action == "run" and plan.record(i) is not None:
                 value(i)
-        for i in plan.roots:
+            elif action == "run" or (action == "check" and not plan.perhaps(i)):
+                digest(i)
+        for i in sorted(plan.roots):
             value(i)
         return SimpleNamespace(value=value, digest=digest, effective=effective)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -70,7 +71,7 @@ def test_what_is_decoded_has_memory_of_its_own(frame):
 @given(arrays())
 def test_arrays(array):
     codec, found = back(array)
-    assert codec == ("npy" if all(map(str.isascii, array.dtype.names or ())) else codec)
+    assert codec == ("npy" if repr(array.dtype).isascii() else codec)
     assert found.dtype == array.dtype
     assert found.shape == array.shape
     assert told(found) == told(array)
@@ -80,7 +81,8 @@ def test_arrays(array):
 @given(frames(max_rows=5))
 def test_arrow_tables(frame):
     try:
-        table = pa.Table.from_pandas(frame)
+        with warnings.catch_warnings(action="ignore"):
+            table = pa.Table.from_pandas(frame)
     except (
         pa.ArrowInvalid,
         pa.ArrowNotImplementedError,

@@ -216,7 +216,7 @@ def told(value):
     if isinstance(value, pd.Index):
         return type(value).__name__, _told_column(value), told(value.name), str(getattr(value, "freq", None))
     if isinstance(value, np.ndarray):
-        return "array", repr(value.dtype), value.shape, [told(one) for one in value.ravel().tolist()]
+        return "array", repr(value.dtype.newbyteorder("<")), value.shape, [told(one) for one in value.ravel().tolist()]
     if isinstance(value, (list, tuple)):
         return type(value).__name__, [told(one) for one in value]
     if isinstance(value, dict):

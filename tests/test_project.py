@@ -126,31 +126,29 @@ def test_every_public_name_loads_and_says_what_it_is() -> None:
 def reads_environment(tree: ast.AST) -> bool:
     names = {"environ", "environb", "getenv", "getenvb", "putenv", "unsetenv"}
     return any(
-        (
-            isinstance(n, ast.Attribute)
-            and isinstance(n.value, ast.Name)
-            and n.value.id == "os"
-            and n.attr in names
-        )
+        (isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name) and n.value.id == "os" and n.attr in names)
         or (isinstance(n, ast.ImportFrom) and n.module == "os" and any(a.name in names for a in n.names))
         for n in ast.walk(tree)
     )
 
 
 def test_one_file_reads_the_environment() -> None:
-    readers = [
-        p.relative_to(ROOT).as_posix()
-        for p in sources()
-        if reads_environment(ast.parse(p.read_text("utf-8")))
-    ]
-    assert readers == ["dualdag/config.py"]
+    # A worker process is given its parent's environment, and the shipped suite looks whether a backend left
+    # it as it was: neither is a setting.
+    others = {"dualdag/execution/embedded/_worker.py", "dualdag/testing/_backend_suite.py"}
+    readers = {
+        path.relative_to(ROOT).as_posix()
+        for path in sources()
+        if reads_environment(ast.parse(path.read_text(encoding="utf-8")))
+    }
+    assert "dualdag/config.py" in readers
+    assert readers - others == {"dualdag/config.py"}
 
 
 def test_no_file_names_a_registry() -> None:
     # Written in parts, as this file is looked at too.
     hosts = [
-        ".".join(parts)
-        for parts in (("pypi", "org"), ("pythonhosted", "org"), ("npmjs", "org"), ("npmjs", "com"))
+        ".".join(parts) for parts in (("pypi", "org"), ("pythonhosted", "org"), ("npmjs", "org"), ("npmjs", "com"))
     ]
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
@@ -159,9 +157,7 @@ def test_no_file_names_a_registry() -> None:
         text=True,
         check=False,
     )
-    names = (
-        listed.stdout.split("\0") if listed.returncode == 0 else [str(p.relative_to(ROOT)) for p in sources()]
-    )
+    names = listed.stdout.split("\0") if listed.returncode == 0 else [str(p.relative_to(ROOT)) for p in sources()]
     for name in filter(None, names):
         path = ROOT / name
         if path.is_file():
@@ -172,6 +168,4 @@ def test_no_file_names_a_registry() -> None:
 def test_changes_wait_as_fragments() -> None:
     types = {t["directory"] for t in PROJECT["tool"]["towncrier"]["type"]}
     for fragment in (ROOT / PROJECT["tool"]["towncrier"]["directory"]).glob("*.md"):
-        assert re.fullmatch(rf"\+?[\w-]+\.({'|'.join(sorted(types))})(\.\d+)?\.md", fragment.name), (
-            fragment.name
-        )
+        assert re.fullmatch(rf"\+?[\w-]+\.({'|'.join(sorted(types))})(\.\d+)?\.md", fragment.name), fragment.name

@@ -6,12 +6,16 @@ import functools
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from dualdag import __version__
 from dualdag.cli import _errors
+
+if TYPE_CHECKING:
+    from dualdag.frontends import Flow
+    from dualdag.graph import Node
 
 __all__ = ["main"]
 
@@ -96,6 +100,15 @@ def _flow_and_names(arguments: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
     return (arguments[0], arguments[1:]) if looks else (configured, arguments)
 
 
+def _select(flow: Flow, names: tuple[str, ...]) -> dict[str, Node[Any]]:
+    from dualdag.errors import GraphError, did_you_mean
+
+    for name in names:
+        if name not in flow.artifacts:
+            raise GraphError(f"{flow.spec} makes no artifact {name!r}.{did_you_mean(name, flow.artifacts)}")
+    return {name: flow.artifacts[name] for name in (names or flow.artifacts)}
+
+
 _REFRESH = click.option("--refresh", multiple=True, metavar="NAME", help="Run NAME again, whatever the store says.")
 
 
@@ -113,7 +126,7 @@ def run(
     from dualdag.cli import _output
     from dualdag.frontends import load_flow
 
-    chosen = load_flow(flow, given).select(names)
+    chosen = _select(load_flow(flow, given), names)
     if as_json and options["progress"] is None:
         options["progress"] = "off"
     try:
@@ -133,7 +146,7 @@ def plan(
     from dualdag.cli import _output
     from dualdag.frontends import load_flow
 
-    chosen = load_flow(flow, given).select(names)
+    chosen = _select(load_flow(flow, given), names)
     _output.plan(_api.plan(list(chosen.values()), store=store, refresh=refresh), as_json=as_json)
 
 
@@ -147,7 +160,7 @@ def graph(
     from dualdag.cli import _output
     from dualdag.frontends import load_flow
 
-    chosen = load_flow(flow, given).select(names)
+    chosen = _select(load_flow(flow, given), names)
     _output.graph(_api.plan(list(chosen.values()), store=store), output or Path("graph.svg"), as_json=as_json)
 
 

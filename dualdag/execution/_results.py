@@ -129,6 +129,10 @@ class Results:
         try:
             value = run.session.fetch(Handle(i))
             publish(self.graph.label(i), self.graph.nodes[i]._site, outcome, value, run.store)
+            if outcome.codec == "file":
+                # Whoever takes it gets the path of the object.
+                self.state.held.pop(i, None)
+                run.session.release((i,))
         except DualdagError as error:
             self._failed(Outcome(i, "failed", error=error))
             return False

@@ -76,6 +76,9 @@ class State:
         self.active = [i for i, action in enumerate(plan.actions) if action in (_RUN, _CHECK)]
         self._release = release
         self._known()
+        for i in plan.targets:
+            if graph.nodes[i]._op.kind != "call":
+                self._resolve_source(i)
         if self.active:
             self.users = graph.consumers()
             self._begin()

@@ -15,6 +15,7 @@ from dualdag.execution._failures import user_traceback
 from dualdag.execution._protocol import Handle, Literal, Outcome, Step
 from dualdag.graph import task_scope
 from dualdag.hashing import digest_value, file_token
+from dualdag.store import File
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -108,6 +109,9 @@ def perform(step: Step, take: Callable[[Handle], Any], store: Store, *, local: b
         _check_result(step, value)
         outcome.digest = _digest(step, value)
         _keep(step, outcome, value, store, local)
+        if isinstance(value, File) and (step.publish or not outcome.keep):
+            # Whoever takes it gets the path of a file that nobody writes to.
+            value = value.path if outcome.checksum is None else store.load(outcome.checksum, outcome.codec)
     except BaseException as error:  # noqa: BLE001 - told as data
         return _failed(outcome, error, retry=False)
     return outcome, value
@@ -228,6 +232,8 @@ def unstorable(label: str, site: object, value: Any, error: BaseException) -> Co
 
 def _keep(step: Step, outcome: Outcome, value: Any, store: Store, local: bool) -> None:
     keep = step.keep
+    if keep is None and isinstance(value, File):
+        keep = True
     if keep is None:
         # Not worth it even with no bytes at all: then nothing needs to be measured.
         if not worth_keeping(outcome.seconds, 0, local=local):

@@ -93,10 +93,12 @@ def _change(self: Any, owner: str, made: Step) -> Any:
     name, args, kwargs = made
     handle = self._handle
     kept = {key: value for key, value in kwargs.items() if key != "inplace"}
-    kind = kind_of_method(owner, handle.kind, (name, args, kept))
-    self._become(derive(handle, ((name, args, kept),), kind if kind == handle.kind else handle.kind))
-    # Some of pandas's methods return the changed object, others None: their annotation says which.
-    return None if "None" in returns(owner, name) else self
+    # Some of pandas's methods give None, and what they would give elsewhere is what the object becomes;
+    # those that give the object itself write into its columns, which keep their types.
+    replaces = "None" in returns(owner, name)
+    made = (name, args, kept) if replaces else (f"{name}=", args, kwargs)
+    self._become(derive(handle, (made,), kind_of_method(owner, handle.kind, (name, args, kept))))
+    return None if replaces else self
 
 
 def call_view(view: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

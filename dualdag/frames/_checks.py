@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from dualdag.errors import GraphError
 from dualdag.frames._errors import missing_columns
 from dualdag.frames._ops import Handle
 from dualdag.frames._steps import Step
+from dualdag.graph import caller_site
 
-__all__ = ["check_columns", "check_labels"]
+__all__ = ["check_columns", "check_labels", "check_new_column", "check_new_labels"]
 
 # Which arguments name columns; index levels may be named in their place where pandas allows it.
 _NAMED = {
@@ -103,6 +105,25 @@ def check_labels(empty: Any, labels: Any, what: str, *, levels: bool = False) ->
         missing = [one for one in missing if one not in empty.index.names]
     if missing:
         raise missing_columns(missing, [*columns, *(n for n in empty.index.names if levels and n)], what)
+
+
+def check_new_column(source: Handle, label: Any) -> None:
+    """Raise if a frame that is to get a column has one of that label."""
+    meta = source.meta
+    if meta is not None and meta.columns is not None and _is_label(label) and label in meta.columns:
+        raise GraphError(f"insert() at {caller_site()}: cannot insert {label}, already exists.")
+
+
+def check_new_labels(source: Handle, name: str, labels: Any) -> None:
+    """Raise if there are more or fewer new labels than columns."""
+    meta = source.meta
+    if name != "columns" or meta is None or meta.columns is None or not isinstance(labels, (list, tuple)):
+        return
+    if len(labels) != len(meta.columns):
+        raise GraphError(
+            f"columns = ... at {caller_site()}: Length mismatch: Expected axis has {len(meta.columns)} elements, "
+            f"new values have {len(labels)} elements."
+        )
 
 
 def _is_label(one: Any) -> bool:

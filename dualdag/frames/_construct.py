@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from dualdag.frames._lazy import is_lazy, wrap
-from dualdag.frames._meta import literal
+from dualdag.frames._meta import handles_in, literal, of_function
 from dualdag.frames._names import nature, owner_class, public
 from dualdag.frames._ops import Handle, node_of
 from dualdag.frames._steps import freeze, step
@@ -55,7 +55,8 @@ def apply_function(
     given = {key: freeze(one) for key, one in kwargs.items()}
     if not nodes_in((place, given)):
         return lazily(function(*args, **kwargs))
-    return wrap(Handle(node_of(None, ((f"pandas.{path}", place, given),)), kind))
+    steps = ((f"pandas.{path}", place, given),)
+    return wrap(Handle(node_of(None, steps), kind, lambda: of_function(steps), tuple(handles_in(steps))))
 
 
 def lazily(made: Any) -> Any:

@@ -8,8 +8,8 @@ from typing import Any
 from dualdag.frames._construct import apply_function, lazily
 from dualdag.frames._lazy import is_lazy, wrap
 from dualdag.frames._locals import local_names
-from dualdag.frames._meta import infer
-from dualdag.frames._ops import Handle, known, node_of
+from dualdag.frames._meta import handles_in, of_function
+from dualdag.frames._ops import Handle, node_of
 from dualdag.frames._readers import READERS, read
 from dualdag.frames._run import plain
 from dualdag.frames._spelling import function_signature, spell_function
@@ -103,10 +103,8 @@ def _call(name: str, own: Callable[..., Any], args: tuple[Any, ...], kwargs: dic
     kind = _kind(name, made)
     if kind == "plain":
         return lazily(own(*plain(args), **plain(kwargs)))
-    source = known(node_of(None, ((f"pandas.{made[0]}", made[1], made[2]),)), kind, None)
-    if name == "concat":
-        return wrap(Handle(source.node, kind, lambda: _concat_meta(made), _parents(made)))
-    return wrap(source)
+    steps = ((f"pandas.{made[0]}", made[1], made[2]),)
+    return wrap(Handle(node_of(None, steps), kind, lambda: of_function(steps), tuple(handles_in(steps))))
 
 
 def _first(
@@ -118,26 +116,6 @@ def _first(
     known = function_signature(own)
     name = next(iter(known.parameters)) if known is not None else ""
     return kwargs.get(name), (), {key: one for key, one in kwargs.items() if key != name}
-
-
-def _parents(made: Step) -> tuple[Handle, ...]:
-    from dualdag.frames._meta import handles_in
-
-    return tuple(handles_in(made))
-
-
-def _concat_meta(made: Step) -> Any:
-    # Asked of an empty frame, which takes no part in what is asked.
-    import pandas as pd
-
-    empty = known(_parents(made)[0].node, "frame", _meta_of(pd.DataFrame()))
-    return infer(empty, (("pandas.concat", made[1], made[2]),))
-
-
-def _meta_of(obj: Any) -> Any:
-    from dualdag.frames._meta import Meta
-
-    return Meta(obj, exact=False)
 
 
 def _kind(name: str, made: Step) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-from dualdag.frames._checks import check_labels
+from dualdag.frames._checks import check_labels, check_new_labels
 from dualdag.frames._errors import missing_attribute
 from dualdag.frames._kinds import list_like
 from dualdag.frames._lazy import wrap
@@ -92,7 +92,7 @@ def get_item(self: Any, key: Any) -> Any:
             check_labels(meta.obj, frozen, "[]")
         kind = "frame" if several else kind_of_label(handle, frozen) if not isinstance(frozen, Handle) else "any"
     else:
-        kind = "series" if several and handle.kind == "series" else "any"
+        kind = handle.kind if several and handle.kind in ("series", "array") else "any"
     return wrap(derive(handle, (step("[]", frozen),), kind))
 
 
@@ -117,7 +117,8 @@ def set_attribute(self: Any, name: str, value: Any) -> None:
     known = meta.columns if meta is not None else None
     if known is not None and name not in _SETTABLE and name in known:
         set_item(self, name, value)
-    elif name in _SETTABLE or (handle.kind != "frame" or known is None) and name not in public(self._members):
+    elif name in _SETTABLE or ((handle.kind != "frame" or known is None) and name not in public(self._members)):
+        check_new_labels(handle, name, value)
         self._become(derive(handle, (step("attr=", name, freeze(value)),), handle.kind))
     elif name in public(self._members):
         raise missing_attribute(type(self).__name__, name, _SETTABLE)

@@ -193,6 +193,7 @@ def _counts_rows(part: Any) -> bool:
     return isinstance(index, pd.RangeIndex) and index.start == 0 and index.step == 1 and index.name is None
 
 
+_OPERATORS["accessor"] = lambda value, cls: cls(value)
 _OPERATORS["read"] = lambda path, reader, kwargs: resolve(reader)(path, **kwargs)
 _OPERATORS["read folder"] = _read_folder
 _OPERATORS["concat files"] = _concat_files

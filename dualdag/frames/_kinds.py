@@ -25,28 +25,32 @@ REDUCTIONS = frozenset(
     "all any count idxmax idxmin kurt max mean median min nunique prod sem skew std sum var".split()
 )
 _TO_SCALAR = REDUCTIONS | frozenset("argmax argmin autocorr corr cov".split())
-_OWN = ("frame", "series", "index")
+_SEVERAL = ("frame", "series", "index", "array")
 _NOTES = {"DataFrame": "frame", "Series": "series", "Index": "index", "MultiIndex": "index", "Any": "any"}
 _ARRAYS = re.compile(r"npt\.NDArray\[np\.(bool_|intp)\]$")
 _ASSIGNS = re.compile(r"(?<![=!<>])=(?!=)")
 # Plain answers that annotations don't tell.
 _PLAIN = frozenset({"get", "item", "array", "values", "unique", "searchsorted", "get_loc", "factorize", "hist"})
 _INDEX_PARTS = {
-    **dict.fromkeys(("categories", "left", "right", "mid", "T"), "index"),
     **dict.fromkeys(
-        "codes date day day_of_week day_of_year dayofweek dayofyear days days_in_month daysinmonth end_time "
-        "hour is_empty is_leap_year is_month_end is_month_start is_quarter_end is_quarter_start is_year_end "
-        "is_year_start length microsecond microseconds minute month nanosecond nanoseconds quarter qyear "
-        "second seconds start_time time timetz week weekday weekofyear year".split(),
-        "any",
+        "T categories day day_of_week day_of_year dayofweek dayofyear days days_in_month daysinmonth end_time "
+        "hour left length microsecond microseconds mid minute month nanosecond nanoseconds quarter qyear right "
+        "second seconds start_time week weekday weekofyear year".split(),
+        "index",
     ),
+    **dict.fromkeys(
+        "date is_empty is_leap_year is_month_end is_month_start is_quarter_end is_quarter_start is_year_end "
+        "is_year_start time timetz".split(),
+        "array",
+    ),
+    "codes": "any",
 }
 
 
 def list_like(value: Any) -> bool:
     """Tell whether an argument holds several labels or values; a handle of a scalar does not."""
     if isinstance(value, Handle):
-        return value.kind in _OWN
+        return value.kind in _SEVERAL
     if isinstance(value, (list, dict, set, frozenset, slice, range)):
         return True
     return not isinstance(value, (str, bytes)) and hasattr(type(value), "__len__") and type(value) is not tuple
@@ -113,6 +117,8 @@ def _from_note(owner: str, name: str, source: str) -> str:
     parts = [part.strip() for part in note.split(" | ") if part.strip() not in ("None", "")]
     if not parts:
         return "plain" if note == "None" else "any"
+    if all(_ARRAYS.match(part) for part in parts):
+        return "array"
     if any(_ARRAYS.match(part) for part in parts):
         return "any"
     kinds = {source if part in ("Self", "NDFrameT", "T") else _NOTES.get(part, "plain") for part in parts}
@@ -192,7 +198,9 @@ def _index_method(name: str, kwargs: dict[str, Any]) -> str | None:
     if name in ("sort_values", "join"):
         return "plain" if kwargs.get("return_indexer") or kwargs.get("return_indexers") else "index"
     if name in ("isin", "isna", "notna", "duplicated", "argsort"):
-        return "any"
+        return "array"
+    if name == "unique":
+        return "index"
     if name in ("sum", "mean", "median", "std", "var"):
         return "scalar"
     if returns("Index", name) == "" or name in ("strftime", "day_name", "month_name", "get_level_values"):
@@ -274,5 +282,5 @@ def kind_of_operator(name: str, left: str, other: Any) -> str:
     if "series" in pair:
         return "series"
     if "index" in pair:
-        return "any" if name in ("==", "!=", "<", "<=", ">", ">=") else "index"
-    return "any" if list_like(other) else "scalar"
+        return "array" if name in ("==", "!=", "<", "<=", ">", ">=") else "index"
+    return "array" if list_like(other) or "array" in pair else "scalar"

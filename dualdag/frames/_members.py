@@ -10,7 +10,7 @@ from dualdag.frames._calls import call, special
 from dualdag.frames._errors import missing_attribute
 from dualdag.frames._kinds import kind_of_property
 from dualdag.frames._lazy import wrap
-from dualdag.frames._names import nature, owner_class, public, signature
+from dualdag.frames._names import nature, offers, owner_class, public, signature
 from dualdag.frames._ops import derive
 from dualdag.frames._run import ask
 from dualdag.frames._steps import step
@@ -63,7 +63,7 @@ class Method:
 def member(self: Any, name: str) -> Any:
     """Return what ``self.name`` is for a frame, series, index, or what is not known to be which."""
     owner = self._members
-    if name not in public(owner):
+    if not offers(owner, name):
         return _column(self, name)
     if name in _INDEXERS and owner != "Index":
         return Indexer(self, name)

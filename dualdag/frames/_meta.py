@@ -14,9 +14,9 @@ from typing import Any
 
 from dualdag.frames._kernels import run_steps
 from dualdag.frames._ops import Handle, known
-from dualdag.frames._steps import Step, label_of, step
+from dualdag.frames._steps import Step, step
 
-__all__ = ["Meta", "handles_in", "infer", "literal", "meta_of", "quietly"]
+__all__ = ["Meta", "handles_in", "infer", "literal", "meta_of", "of_function", "quietly"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +58,14 @@ _ASKED = frozenset(
     "reorder_levels rename_axis names= insert= isetitem= del= attr= [] assign".split()
 )
 # The same, but types of the answer depend on values.
-_ASKED_LABELS = frozenset("reset_index merge join melt combine_first concat pandas.concat".split())
+_ASKED_LABELS = frozenset("reset_index merge join melt combine_first".split())
 _GROUPED = frozenset(
     "agg all any count cumcount cummax cummin cumprod cumsum diff ffill bfill first last max mean median "
     "min nunique prod rank sem shift size std sum var head tail nth ngroup pct_change quantile skew kurt "
     "idxmax idxmin".split()
 )
+_VIEWS = frozenset("groupby .str .dt .cat .list .struct .sparse rolling expanding ewm resample accessor".split())
+_SOME_GROUPS = frozenset("filter sample get_group head tail nth".split())
 _KINDS = {"DataFrame": "frame", "Series": "series"}
 
 
@@ -115,15 +117,31 @@ def infer(source: Handle, steps: tuple[Step, ...]) -> Meta | None:
     for number, one in enumerate(steps):
         if meta is None:
             return None
-        if one[0] in ("groupby", ".str", ".dt", ".cat", "rolling", "expanding", "ewm", "resample"):
+        if one[0] in _VIEWS:
             return _viewed(meta, steps[number:])
         meta = _after(meta, one)
     return meta
 
 
+_ASKED_FUNCTIONS = frozenset({"pandas.concat", "pandas.merge_asof", "pandas.merge_ordered"})
+
+
+def of_function(steps: tuple[Step, ...]) -> Meta | None:
+    """Return what is known of the result of a function of pandas, before which there is no source."""
+    import pandas as pd
+
+    name, args, kwargs = steps[0]
+    data = args[0] if args else kwargs.get("data")
+    if name == "pandas.DataFrame" and isinstance(data, dict) and "columns" not in kwargs and len(args) < 3:
+        return Meta(pd.DataFrame(columns=pd.Index(list(data)), dtype=float), exact=False)
+    if name in _ASKED_FUNCTIONS:
+        return _ask(Meta(pd.DataFrame(), exact=False), steps, exact=False)
+    return None
+
+
 def _after(meta: Meta, one: Step) -> Meta | None:
     name, args, kwargs = one
-    if name in _SAME:
+    if name in _SAME and kwargs.get("axis", 0) == 0:
         return meta if not kwargs.get("ignore_index") else Meta(_renumbered(meta.obj), meta.exact)
     if name in _RETYPED:
         if kwargs.get("axis", 0) not in (0, "index") or kwargs.get("ignore_index"):
@@ -141,11 +159,32 @@ def _after(meta: Meta, one: Step) -> Meta | None:
         return _set_at(meta, args[0])
     if name in ("iloc[]=", "at[]=", "iat[]="):
         return None if name == "at[]=" else Meta(meta.obj, exact=False)
+    if name == "assign":
+        return _set(meta, next(iter(kwargs)), 0.0)
+    if name == "attr=" and args[0] == "index":
+        return _indexed(meta, args[1])
+    if name == "set_axis" and kwargs.get("axis", 0) == 0:
+        return _indexed(meta, kwargs.get("labels"))
+    if name == "drop":
+        kept = {key: value for key, value in kwargs.items() if key == "columns" or key == "errors"}
+        return _ask(meta, (step("drop", **kept),), exact=True) if "columns" in kept else meta
+    if name == "select_dtypes" and meta.exact:
+        return _ask(meta, (one,), exact=True)
     if name in _ASKED or name in _ASKED_LABELS:
         return _ask(meta, (one,), exact=name in _ASKED)
-    if name[-1] == "=" and name[:-1] in ("+", "-", "*", "/", "//", "%", "**", "&", "|", "^"):
+    if name[-1] == "=" and (name[:-1] in _SIGNS or name[:-1] in _RETYPED):
         return Meta(meta.obj, exact=False)
     return _operated(meta, one)
+
+
+def _indexed(meta: Meta, labels: Any) -> Meta:
+    """Tell what new labels of rows leave: columns, and the names that the labels bring."""
+    import pandas as pd
+
+    told = meta_of(labels)
+    if told is not None and isinstance(told.obj, (pd.Index, pd.Series)):
+        return Meta(meta.obj.set_axis(pd.Index(told.obj)), exact=False)
+    return Meta(_renumbered(meta.obj), exact=False)
 
 
 def _renumbered(obj: Any) -> Any:
@@ -163,7 +202,9 @@ def _retyped(meta: Meta, one: Step) -> Meta | None:
 
         label = getattr(meta.obj, "name", None)
         return Meta(pd.Series([], index=meta.obj.index, dtype=bool, name=label), exact=True)
-    if name == "astype" and not args:
+    if name == "ufunc" and any(isinstance(other, Handle) for other in args[1]):
+        return None
+    if name == "astype" and "category" not in str(kwargs):
         asked = _ask(meta, (one,), exact=meta.exact)
         if asked is not None:
             return asked
@@ -192,7 +233,9 @@ def _filled(obj: Any) -> Any:
 
 def _ask(meta: Meta, steps: tuple[Step, ...], *, exact: bool) -> Meta | None:
     """Run steps on the empty object itself."""
-    filled = tuple((name, _filled(args), _filled(kwargs)) for name, args, kwargs in steps)
+    filled = tuple(
+        (name, _filled(args), kwargs if name == "rename" else _filled(kwargs)) for name, args, kwargs in steps
+    )
     made = quietly(lambda: run_steps(meta.obj, filled))
     sure = exact and meta.exact and all(h.meta is not None and h.meta.exact for h in handles_in(steps))
     return _as_meta(made, exact=sure)
@@ -209,8 +252,10 @@ def _as_meta(made: Any, *, exact: bool) -> Meta | None:
 def _item(meta: Meta, key: Any) -> Meta | None:
     import pandas as pd
 
+    if type(key).__name__ == "ndarray" or (isinstance(key, list) and key and isinstance(key[0], bool)):
+        return meta
     if isinstance(key, Handle):
-        if key.kind == "series" and isinstance(meta.obj, pd.DataFrame):
+        if key.kind in ("series", "array") and isinstance(meta.obj, pd.DataFrame):
             return meta
         return meta if key.kind in ("series", "any") and isinstance(meta.obj, pd.Series) else None
     if isinstance(meta.obj, pd.DataFrame):
@@ -307,14 +352,19 @@ def _viewed(meta: Meta, steps: tuple[Step, ...]) -> Meta | None:
     import pandas as pd
 
     first, (last, _, kwargs) = steps[0][0], steps[-1]
-    if first in (".str", ".dt", ".cat"):
-        wide = last in ("cat", "get_dummies", "extract", "extractall", ".components", "isocalendar")
+    if first[0] == "." or first == "accessor":
+        wide = first not in (".str", ".dt", ".cat") or last in ("cat", "get_dummies", "extract", "extractall", ".components", "isocalendar")
         if wide or kwargs.get("expand") or last in ("partition", "rpartition", ".categories"):
             return None
+        if last == ".codes":
+            return Meta(meta.obj.rename(None), exact=False)
         return Meta(meta.obj, exact=False) if isinstance(meta.obj, pd.Series) else None
-    if len(steps) == 1 or last not in _GROUPED or "groupby" in label_of(steps[1:]) or kwargs.get("numeric_only"):
+    picked = any(name == "[]" for name, _, _ in steps)
+    if first == "groupby" and last in _SOME_GROUPS and not picked and len(steps) == 2:
+        return meta
+    if len(steps) == 1 or last not in _GROUPED or kwargs.get("numeric_only"):
         return None
-    if first not in ("groupby", "rolling", "expanding", "ewm"):
+    if any(name == "resample" for name, _, _ in steps):
         return None
     # Labels of what groups give do not depend on types, but pandas refuses to average text.
     numbers = Meta(meta.obj if meta.exact else _numbers(meta.obj), meta.exact)

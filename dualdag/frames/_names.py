@@ -8,7 +8,7 @@ from typing import Any
 
 from dualdag.frames._steps import resolve
 
-__all__ = ["INDEX_CLASSES", "nature", "owner_class", "public", "returns", "signature"]
+__all__ = ["INDEX_CLASSES", "nature", "offers", "owner_class", "public", "returns", "signature"]
 
 #: Classes of pandas that are indexes.
 INDEX_CLASSES = (
@@ -58,6 +58,13 @@ def public(owner: str) -> frozenset[str]:
         return public("DataFrame") | public("Series") | public("Index")
     classes = INDEX_CLASSES if owner == "Index" else (owner,)
     return frozenset(n for one in classes for n in dir(owner_class(one)) if not n.startswith("_"))
+
+
+def offers(owner: str, name: str) -> bool:
+    """Tell whether a class has a public name; an accessor may have been registered a moment ago."""
+    if name in public(owner):
+        return True
+    return not name.startswith("_") and name in getattr(owner_class(owner), "_accessors", ())
 
 
 def _static(owner: str, name: str) -> tuple[str, Any]:

@@ -45,7 +45,7 @@ class Handle:
     ----------
     node : Node
         What gives the value.
-    kind : {"frame", "series", "index", "scalar", "any"}
+    kind : {"frame", "series", "index", "scalar", "array", "any"}
         What the value will be; ``"any"`` where only the values can tell.
     infer : callable or None
         Returns what is known of the value; called once, after the same of `parents`.

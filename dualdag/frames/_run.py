@@ -11,7 +11,7 @@ from typing import Any
 from dualdag.frames._errors import AttributeNotFoundError, ColumnNotFoundError
 from dualdag.frames._ops import Handle, node_of
 from dualdag.frames._steps import Step
-from dualdag.graph import Node, nodes_in
+from dualdag.graph import Node, map_nodes, nodes_in
 
 __all__ = ["Untold", "ask", "plain", "run", "traced"]
 
@@ -50,6 +50,10 @@ def run(x: Any, **options: Any) -> Any:
     return _api.run(x, **options)
 
 
+def _literals_in_place(x: Any) -> Any:
+    return map_nodes(x, lambda node: _own_copy(node.args[0]) if node.op.kind == "value" else node)
+
+
 def _own_copy(value: Any) -> Any:
     if hasattr(value, "iloc"):
         return value.copy(deep=False)
@@ -63,6 +67,7 @@ def plain(x: Any) -> Any:
     frozen = freeze(x)
     if isinstance(frozen, Handle):
         return run(frozen.node)
+    frozen = _literals_in_place(frozen)
     return thaw(run(frozen) if nodes_in(frozen) else frozen)
 
 

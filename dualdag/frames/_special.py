@@ -7,6 +7,7 @@ from typing import Any
 
 from dualdag.frames import _items
 from dualdag.frames._calls import call, on_driver
+from dualdag.frames._checks import check_new_column
 from dualdag.frames._lazy import is_lazy, wrap
 from dualdag.frames._locals import local_names
 from dualdag.frames._ops import derive
@@ -73,6 +74,8 @@ def _changing(name: str) -> Callable[..., None]:
     def change(self: Any, *args: Any, **kwargs: Any) -> None:
         owner = self._members
         place, given = bind(owner, name, args, kwargs)
+        if name == "insert" and not given.get("allow_duplicates"):
+            check_new_column(self._handle, given.get("column"))
         made = (f"{name}=", tuple(freeze(one) for one in place), {k: freeze(v) for k, v in given.items()})
         self._become(derive(self._handle, (made,), self._handle.kind))
 

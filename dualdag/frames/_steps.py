@@ -54,6 +54,8 @@ def label_of(steps: tuple[Step, ...]) -> str:
     for name, args, _ in steps:
         if name.startswith("read"):
             return str(args[0])
+        if name == "accessor":
+            name = str(args[0].__name__)
         bare = _WORDS.get(name) or _WORDS.get(name[1:])
         if bare is None:
             bare = name.removeprefix("pandas.").replace("[]=", "_set").replace(" ", "_").strip(".=()")

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 from dualdag.frames import _items
 from dualdag.frames._errors import missing_attribute
-from dualdag.frames._lazy import CLASSES, Lazy, PandasType, wrap
+from dualdag.frames._lazy import CLASSES, Lazy, PandasType
 from dualdag.frames._members import member, names_in
 from dualdag.frames._names import INDEX_CLASSES
 from dualdag.frames._operators import give_operators, unary
@@ -16,8 +16,6 @@ from dualdag.frames._run import ask
 from dualdag.frames._steps import freeze, step
 
 __all__ = ["INDEXES", "DataFrame", "Index", "Scalar", "Series", "Unknown"]
-
-_OURS = ("_held", "_owner", "_shown")
 
 
 class _Table(Lazy):
@@ -74,10 +72,6 @@ class DataFrame(_Table):
         """Labels of the columns: known where the schema tells, else computed."""
         return _items.columns_of(self)
 
-    @columns.setter
-    def columns(self, labels: Any) -> None:
-        _items.set_attribute(self, "columns", labels)
-
     @property
     def dtypes(self) -> Any:
         """Types of the columns: known where the schema tells, else computed."""
@@ -114,10 +108,6 @@ class Series(_Table):
         """The label: known where the schema tells, else computed."""
         meta = self._handle.meta
         return meta.obj.name if meta is not None else ask(self._handle, (step(".name"),))
-
-    @name.setter
-    def name(self, label: Any) -> None:
-        _items.set_attribute(self, "name", label)
 
     @property
     def dtype(self) -> Any:
@@ -258,10 +248,8 @@ class Unknown(_Number, _Table):
         return unary(self, "round()", *(() if digits is None else (digits,)))
 
 
-CLASSES.update({"frame": DataFrame, "series": Series, "index": Index, "scalar": Scalar, "any": Unknown})
+CLASSES.update({"frame": DataFrame, "series": Series, "index": Index, "scalar": Scalar, "any": Unknown, "array": Unknown})
 give_operators(Lazy, changing=(DataFrame, Series))
-for _one in (DataFrame, Series, Index):
-    _one.__hash__ = None  # type: ignore[assignment]
 
 #: Classes that stand for pandas's kinds of index; the objects are all `Index`.
 INDEXES: dict[str, type[Lazy]] = {
@@ -271,6 +259,4 @@ INDEXES: dict[str, type[Lazy]] = {
         for name in INDEX_CLASSES[1:]
     },
 }
-
-__getattr__ = INDEXES.get
-_ = wrap
+globals().update(INDEXES)

@@ -161,8 +161,9 @@ def accessor(self: Any, owner: str, name: str) -> Any:
     if owner == "Index":
         owner = "Series"
     cls = owner_class(f"{owner}.{name}")
-    if not isinstance(cls, type):
-        return getattr(self.compute(), name)
+    if not cls.__module__.startswith("pandas."):
+        # Someone's own code: it counts in the key, and is there on every worker.
+        return View(self._handle, (step("accessor", cls),), f"{owner}.{name}")
     return View(self._handle, (step(f".{name}"),), f"{owner}.{name}")
 
 

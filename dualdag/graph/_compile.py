@@ -31,7 +31,7 @@ class Graph:
         Names, artifacts and options merged over equal nodes; only of nodes that have any.
     """
 
-    __slots__ = ("extras", "index", "inputs", "nodes", "targets", "_consumers")
+    __slots__ = ("_consumers", "extras", "index", "inputs", "nodes", "targets")
 
     def __init__(
         self,
@@ -169,7 +169,7 @@ class _Compiler:
             if state is None and ins:
                 index[key] = -1
                 waiting = len(stack)
-                for other in ins:
+                for other in reversed(ins):
                     if index.get(other._key, -1) < 0:
                         stack.append(other)
                 if len(stack) > waiting:
@@ -179,9 +179,8 @@ class _Compiler:
             for other in ins:
                 place = index[other._key]
                 places.append(place)
-                if nodes[place] is not other and (other._extra is not None or other._op is not nodes[place]._op):
-                    twins.append(other)
-                elif nodes[place]._extra is not None and nodes[place] is not other:
+                kept = nodes[place]
+                if kept is not other and not (other._extra is kept._extra is None and other._op is kept._op):
                     twins.append(other)
             index[key] = len(nodes)
             nodes.append(node)

@@ -14,11 +14,11 @@ __all__ = ["Vertex", "settle"]
 
 
 class Vertex:
-    """A function, class or module that is reached, or a set that holds some.
+    """A function, class or module that is reached, or a value that holds some.
 
     Parameters
     ----------
-    kind : {"function", "class", "module", "set", "callable"}
+    kind : {"function", "class", "module", "value", "callable"}
         What it is.
     name : str
         Its name.

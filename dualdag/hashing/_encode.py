@@ -8,6 +8,7 @@ up; what can't be told apart by its content is refused, with the way to it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from hashlib import blake2b
 from itertools import chain
 from typing import Any
 
@@ -21,6 +22,11 @@ Made = bytes | tuple[bytes, Iterable[Any]]
 Handler = Callable[[Any, "Encoder"], Made]
 
 NODE = b"@"
+_FAR = 1 << 60
+# A value of more pieces is held as its hash where it stands inside another.
+_LARGE = 64
+# Things that hold each other crosswise have as many ways through them as there are paths in a graph.
+_RETURNS = 100_000
 
 
 class Refusal(Exception):
@@ -52,11 +58,14 @@ class Encoder:
         Writes a function, class or module; what it can't write yet it appends to the encoder's `refs`.
     lenient : bool
         Whether what has no content is written as its type instead of being refused.
+    group : callable or None
+        Makes one reference of several: of bytes with references in them, or (with None for these) of the
+        members of a set, whose order hangs on what they refer to.
     """
 
     __slots__ = (
-        "depth", "lenient", "nodes", "origins", "out", "path", "reference", "refs",
-        "set_of_refs", "shallow",
+        "depth", "group", "lenient", "low", "memo", "nodes", "origins", "out", "path", "reference", "refs",
+        "returns", "shallow",
     )  # fmt: skip
 
     def __init__(
@@ -65,12 +74,12 @@ class Encoder:
         reference: Callable[[Any, Encoder], bytes],
         *,
         lenient: bool = False,
-        set_of_refs: Callable[[bytes, list[tuple[bytes, list[Any]]]], Any] | None = None,
+        group: Callable[[bytes, list[Any] | None, list[tuple[bytes, list[Any]]]], Any] | None = None,
     ) -> None:
         self.nodes = nodes
         self.reference = reference
         self.lenient = lenient
-        self.set_of_refs = set_of_refs
+        self.group = group
         self.out: list[bytes] = []
         self.refs: list[Any] = []
         # Where the installed things that were met come from.
@@ -80,12 +89,17 @@ class Encoder:
         # What is being written, outermost first, and how deep each stands.
         self.path: list[Any] = []
         self.depth: dict[int, int] = {}
+        # The outermost level that what is being written refers back to, and how often that was done.
+        self.low = _FAR
+        self.returns = 0
+        # Large values that were written, with what stands for them.
+        self.memo: dict[int, tuple[Any, bytes, Any]] = {}
 
     def write(self, obj: Any) -> None:
         """Append the encoding of `obj` to `out`."""
         out, path, depth, atom_of = self.out, self.path, self.depth, ATOMS.get
         floor = len(path)
-        frames: list[Iterator[Any]] = []
+        frames: list[tuple[Iterator[Any], int, int, int, int]] = []
         items: Iterator[Any] = iter((obj,))
         try:
             while True:
@@ -99,17 +113,23 @@ class Encoder:
                         out.append(made)  # type: ignore[arg-type]
                         continue
                     head, inner = made
+                    nodes = len(self.nodes) if self.nodes is not None else 0
+                    frames.append((items, len(out), nodes, len(self.refs), self.low))
                     out.append(head)  # type: ignore[arg-type]
                     path.append(item)
                     depth[id(item)] = len(path)
-                    frames.append(items)
+                    self.low = _FAR
                     items = iter(inner)  # type: ignore[arg-type]
                     break
                 else:
                     if not frames:
                         return
-                    items = frames.pop()
-                    del depth[id(path.pop())]
+                    items, start, nodes, refs, low = frames.pop()
+                    done = path.pop()
+                    del depth[id(done)]
+                    if frames and len(out) - start > _LARGE and self.low > len(path):
+                        self._fold(done, start, nodes, refs)
+                    self.low = min(self.low, low)
         except Refusal as refusal:
             if not refusal.trail:
                 refusal.trail = _trail([*path, item])
@@ -118,15 +138,44 @@ class Encoder:
             raise
 
     def _made(self, item: Any) -> Made:
-        up = self.depth.get(id(item))
-        if up is not None:
-            return b"^%d;" % (len(self.path) - up)
+        at = self.depth.get(id(item))
+        if at is not None:
+            return self._back(at)
+        known = self.memo.get(id(item))
+        if known is not None:
+            if known[2] is not None:
+                self.refs.append(known[2])
+            return known[1]
         handler = CONTAINERS.get(type(item))
         if handler is None:
             from dualdag.hashing._kinds import find_handler
 
             handler = find_handler(type(item))
         return handler(item, self)
+
+    def _back(self, at: int) -> bytes:
+        self.low = min(self.low, at)
+        self.returns += 1
+        if self.returns > _RETURNS:
+            raise Refusal("its parts hold each other in too many ways to be followed")
+        return b"^%d;" % (len(self.path) - at)
+
+    def _fold(self, done: Any, start: int, nodes: int, refs: int) -> None:
+        """Write a large value that refers to nothing around it as a hash: it may stand in many places."""
+        if self.nodes is not None and len(self.nodes) > nodes:
+            return
+        data = b"".join(self.out[start:])
+        group = None
+        piece = b"#" + blake2b(data, digest_size=20).digest()
+        if len(self.refs) > refs:
+            if self.group is None:
+                return
+            group = self.group(data, self.refs[refs:], [])
+            self.refs[refs:] = [group]
+            piece = b"&"
+        self.out[start:] = [piece]
+        if not self.shallow:
+            self.memo[id(done)] = done, piece, group
 
     def part(self, obj: Any) -> tuple[bytes, list[Any], list[Any]]:
         """Return the encoding of `obj` by itself, with the nodes and references in it."""
@@ -152,9 +201,9 @@ class Encoder:
         finally:
             del self.depth[id(self.path.pop())]
         head = b"%b%d:" % (tag, len(parts))
-        if any(refs for _, _, refs in parts) and self.set_of_refs is not None:
+        if any(refs for _, _, refs in parts) and self.group is not None:
             # The order of members that refer to code is known only when all code has its digest.
-            self.refs.append(self.set_of_refs(head, [(encoded, refs) for encoded, _, refs in parts]))
+            self.refs.append(self.group(head, None, [(encoded, refs) for encoded, _, refs in parts]))
             return b"&"
         parts.sort(key=_member_order)
         if self.nodes is not None:

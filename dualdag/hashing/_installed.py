@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import builtins
-import json
 import os
 import sys
-import sysconfig
 from collections.abc import Mapping
 from functools import cache
 from types import ModuleType
@@ -114,6 +112,9 @@ def _find(name: str, file: object) -> Origin | None:
     top = name.partition(".")[0]
     if name in ("__main__", "__mp_main__"):
         return None
+    if name == "dualdag.pandas":
+        # What a task gets by that name is pandas's own.
+        return _joined([_ours(), *filter(None, [_distribution("pandas")])])
     if top == "dualdag" or top.startswith("dualdag_"):
         return _ours()
     if not isinstance(file, str):
@@ -150,6 +151,8 @@ def _below(folders: set[str]) -> tuple[str, ...]:
 
 @cache
 def _stdlib_folders() -> tuple[str, ...]:
+    import sysconfig
+
     paths = sysconfig.get_paths()
     return _below({paths["stdlib"], paths["platstdlib"], os.path.dirname(os.__file__)})  # noqa: PTH120
 
@@ -157,6 +160,7 @@ def _stdlib_folders() -> tuple[str, ...]:
 @cache
 def _site_folders() -> tuple[str, ...]:
     import site
+    import sysconfig
 
     paths = sysconfig.get_paths()
     found = {paths["purelib"], paths["platlib"]}
@@ -188,15 +192,17 @@ def _distribution(top: str) -> Origin | None:
         pass
     found = sorted(set(_names_by_package().get(top, ())))
     if found:
-        many = [_from_metadata(metadata.distribution(name)) for name in found]
-        if len(many) == 1:
-            return many[0]
-        return Origin(
-            ", ".join(o.name for o in many), ", ".join(o.version for o in many), b"".join(o.head for o in many) + b";"
-        )
+        return _joined([_from_metadata(metadata.distribution(name)) for name in found])
     version = getattr(sys.modules.get(top), "__version__", None)
     # A file that only lies there belongs to no distribution: its text is all that is known of it.
     return _origin(top, version, "") if isinstance(version, str) else None
+
+
+def _joined(many: list[Origin]) -> Origin:
+    if len(many) == 1:
+        return many[0]
+    names, versions = ", ".join(o.name for o in many), ", ".join(o.version for o in many)
+    return Origin(names, versions, b"X%d:" % len(many) + b"".join(o.head for o in many))
 
 
 def _from_metadata(found: Any) -> Origin:
@@ -208,6 +214,8 @@ def _from_metadata(found: Any) -> Origin:
 
 
 def _commit(direct_url: str | None) -> str:
+    import json
+
     try:
         table = json.loads(direct_url or "{}")
     except ValueError:

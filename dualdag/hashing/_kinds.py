@@ -313,7 +313,14 @@ def _foreign(obj: Any, encoder: Encoder) -> Made:
         return _lenient_instance(obj, encoder)
     if isinstance(getattr(obj, "__name__", None), str) and callable(obj):
         return by_name(obj, encoder)
-    return _lenient_instance(obj, encoder) if encoder.lenient else _refuse(obj, encoder)
+    if encoder.lenient:
+        return _lenient_instance(obj, encoder)
+    origin = origin_of_class(type(obj))
+    if origin is None or not origin.name:
+        return _refuse(obj, encoder)
+    kind = type(obj).__qualname__
+    advice = f"pass it as an argument, teach it to dualdag with dag.register({kind}, digest=...), or give version="
+    raise Refusal(f"{_describe(obj)} has no content to hash", advice)
 
 
 def _lenient_instance(obj: Any, encoder: Encoder) -> Made:

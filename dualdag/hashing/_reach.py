@@ -60,7 +60,7 @@ class Walk:
     One walk may serve many functions, as long as nothing that they read is bound anew.
     """
 
-    __slots__ = ("_at", "_encoder", "_held", "_queue", "_vertices")
+    __slots__ = ("_at", "_encoder", "_held", "_lenient", "_queue", "_strict", "_vertices")
 
     def __init__(self) -> None:
         self._clear()
@@ -70,7 +70,9 @@ class Walk:
         # Whatever has a vertex is kept, or its id would be given away again.
         self._held: list[Any] = []
         self._queue: deque[tuple[Vertex, Any, Callable[[Vertex, Any], None]]] = deque()
-        self._encoder = Encoder(None, self._reference, set_of_refs=self._set)
+        self._strict = Encoder(None, self._reference, group=self._group)
+        self._lenient = Encoder(None, self._reference, group=self._group, lenient=True)
+        self._encoder = self._strict
         self._at: Place | None = None
 
     def root(self, obj: Any) -> Vertex:
@@ -82,6 +84,7 @@ class Walk:
             For what it reaches and has no content.
         """
         self._at = None
+        self._encoder = self._strict
         try:
             vertex = self._vertex(obj) or self._callable(obj)
             while self._queue:
@@ -164,15 +167,18 @@ class Walk:
         encoder.refs.append(self._vertex(obj))
         return b"&"
 
-    def _set(self, head: bytes, members: list[tuple[bytes, list[Any]]]) -> Vertex:
-        """Return the vertex of a set some of whose members refer to code: only digests can order them."""
-        made = Vertex("set", "", via=self._at)
+    def _group(self, head: bytes, refs: list[Any] | None, members: list[tuple[bytes, list[Any]]]) -> Vertex:
+        """Return a vertex for a large value, or for a set whose members only digests can order."""
+        made = Vertex("value", "", via=self._at)
+        made.local = blake2b(b"value" + head, digest_size=20).digest()
+        if refs is not None:
+            made.refs = refs
+            return made
         made.ordered = False
-        made.local = blake2b(b"set" + head, digest_size=20).digest()
-        for encoded, refs in members:
-            member = Vertex("set", "", via=self._at)
+        for encoded, inner in members:
+            member = Vertex("value", "", via=self._at)
             member.local = blake2b(b"member" + encoded, digest_size=20).digest()
-            member.refs = refs
+            member.refs = inner
             made.refs.append(member)
         return made
 
@@ -192,6 +198,7 @@ class Walk:
         encoder = self._encoder
         encoder.refs = vertex.refs
         encoder.origins = vertex.origins
+        encoder.returns = 0
         if type(value) is FunctionType:
             encoded = self._reference(value, encoder)
         else:
@@ -210,7 +217,7 @@ class Walk:
         if origin is not None:
             self._installed_function(vertex, fn, found, origin)
             return
-        self._encoder.lenient = False
+        self._encoder = self._strict
         vertex.head = found.digest + text(fn.__name__)
         if found.imports:
             self._imports(vertex, found, names)
@@ -238,7 +245,7 @@ class Walk:
         """Write a function that an installed package made here: around one of the project, as decorators do."""
         vertex.origins[origin] = None
         vertex.head = origin.head + text(str(fn.__globals__.get("__name__"))) + text(fn.__code__.co_qualname)
-        self._encoder.lenient = True
+        self._encoder = self._lenient
         if fn.__closure__ is not None:
             self._cells(vertex, fn, found)
         wrapped = fn.__dict__.get("__wrapped__")
@@ -326,7 +333,7 @@ class Walk:
             self._value(vertex, "global", "globals()", module, None, 0)
 
     def _class(self, vertex: Vertex, cls: type) -> None:
-        self._encoder.lenient = is_lenient(cls)
+        self._encoder = self._lenient if is_lenient(cls) else self._strict
         vertex.head = b"class" + text(cls.__name__)
         for name, value in class_rows(cls):
             self._value(vertex, "attribute", name, value, None, 0)
@@ -335,7 +342,7 @@ class Walk:
         digest, rows = module_content(module)
         vertex.head = b"module" + digest
         # What it holds that has no content, its code makes, and that counts.
-        self._encoder.lenient = True
+        self._encoder = self._lenient
         for name, value in rows:
             self._value(vertex, "global", name, value, None, 0)
 

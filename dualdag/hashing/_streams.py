@@ -207,7 +207,10 @@ def _long_double(block: Any) -> bytes:
 
 
 def numpy_dtype(dtype: Any) -> bytes:
-    """Return what a dtype means: kind, width, unit, byte order, fields; offsets and padding do not count."""
+    """Return what a dtype means: kind, width, unit, fields.
+
+    Offsets and padding do not count, and byte order does not: pickle brings a foreign one back as native.
+    """
     if dtype.names is not None:
         fields = [f"{len(name)}:{name}={numpy_dtype(dtype[name]).decode()}" for name in dtype.names]
         return f"{{{','.join(fields)}}}".encode()
@@ -215,7 +218,7 @@ def numpy_dtype(dtype: Any) -> bytes:
         base, shape = dtype.subdtype
         return numpy_dtype(base) + repr(shape).encode()
     if dtype.kind in "biufcmMSUVO" and dtype.isbuiltin != 2:
-        return str(dtype.str).encode()
+        return str(dtype.newbyteorder("<").str).encode()
     return repr(dtype).encode()
 
 

@@ -2,7 +2,29 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from dualdag.report._progress import progress
 from dualdag.report._tables import bytes_text, print_table, seconds_text, table_text, when_text
 
-__all__ = ["bytes_text", "print_table", "progress", "seconds_text", "table_text", "when_text"]
+if TYPE_CHECKING:
+    from dualdag.report._draw import FORMATS, draw
+
+__all__ = [
+    "FORMATS",
+    "bytes_text",
+    "draw",
+    "print_table",
+    "progress",
+    "seconds_text",
+    "table_text",
+    "when_text",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in {"FORMATS", "draw"}:  # every run shows progress, few draw
+        from dualdag.report import _draw
+
+        return getattr(_draw, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+import reprlib
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -122,8 +123,8 @@ def _box(graph: Graph, plan: Plan | None, group: Sequence[int]) -> Box:
         lines.append(node._op.label)
     if specs:
         lines.append(", ".join(s.name for s in specs[:-1]))
-        lines.append("" if specs[-1].cadence.text is None else _cut(str(specs[-1].cadence)))
-    lines = [_cut(line) for line in lines if line]
+        lines.append("" if specs[-1].cadence.text is None else str(specs[-1].cadence))
+    lines = [_cut(line, 2 * _LONGEST) for line in lines if line]
     facts = _facts(graph, plan, group)
     return Box(kind, title, tuple(lines), bool(specs), action, facts)
 
@@ -180,11 +181,12 @@ def _cut(text: str, longest: int = _LONGEST) -> str:
     return text if len(text) <= longest else f"{text[: longest - 3]}..."
 
 
-def _short(value: object) -> str:
-    import reprlib
+_repr = reprlib.Repr()
+_repr.maxstring = _repr.maxother = _LONGEST
 
-    short = reprlib.Repr(maxstring=_LONGEST, maxother=_LONGEST)
-    return short.repr(value)
+
+def _short(value: object) -> str:
+    return _repr.repr(value)
 
 
 def _facts(graph: Graph, plan: Plan | None, group: Sequence[int]) -> dict[str, str]:

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
 from html import escape
 from typing import TYPE_CHECKING
 
+from dualdag.report._layout import layout_of
 from dualdag.report._palette import BACKGROUND, EDGE, STYLES, TEXT, TEXT_SMALL
 
 if TYPE_CHECKING:
     from dualdag.report._boxes import Box, Picture
+    from dualdag.report._layout import Arrow, Layout
 
 __all__ = ["dot_text", "plain_text"]
-
-#: What a picture should be, width by height: a window, a page lying.
-_ASPECT = 1.5
-_BOX = (150, 46)
-_GAP = {"LR": (60, 14), "TB": (22, 44)}
-
 
 def dot_text(picture: Picture) -> str:
     """Return a picture as DOT.
@@ -30,22 +24,33 @@ def dot_text(picture: Picture) -> str:
     picture : Picture
         What to draw.
     """
-    steps = _staggered(picture)
-    direction = _direction(picture, steps)
+    layout = layout_of(picture)
+    nodesep = 0.16 if layout.direction == "LR" else 0.25
     lines = [
         "digraph dualdag {",
-        f'  graph [rankdir={direction}, bgcolor="{BACKGROUND[0]}", fontname="Helvetica", fontsize=12, pad=0.25,',
-        f"    nodesep={0.16 if direction == 'LR' else 0.25}, ranksep={0.55 if direction == 'LR' else 0.5},",
-        f"    pack=14, packmode=graph, labelloc=t, labeljust=l, label={_heading(picture)}]",
+        f'  graph [rankdir={layout.direction}, bgcolor="{BACKGROUND[0]}", fontname="Helvetica", fontsize=12,',
+        f"    nodesep={nodesep}, ranksep={layout.ranksep}, pad=0.25, compound=true,",
+        f'    pack=14, packmode="graph", labelloc=t, labeljust=l, label={_heading(picture)}]',
         '  node [shape=box, fontname="Helvetica", fontsize=12, margin="0.13,0.06", height=0.3, width=0.6]',
         f'  edge [color="{EDGE[0]}", arrowsize=0.6, penwidth=1]',
     ]
     lines += [f"  n{k} [{_attributes(k, box)}]" for k, box in enumerate(picture.boxes)]
-    lines += [
-        f"  n{a} -> n{b}{f' [minlen={step}]' if (step := steps.get((a, b), 1)) > 1 else ''}"
-        for a, b in picture.edges
-    ]
+    for number, bundle in enumerate(layout.bundles):
+        if bundle.end is not None:
+            inside = " ".join(f"n{k}" for cell in bundle.cells for k in cell)
+            look = f'style="rounded,dotted", color="{EDGE[0]}", margin=10, label=""'
+            lines.append(f"  subgraph cluster_{number} {{ graph [{look}]; {inside} }}")
+    lines += [_arrow(arrow, layout) for arrow in layout.arrows]
     return "\n".join([*lines, "}", ""])
+
+
+def _arrow(arrow: Arrow, layout: Layout) -> str:
+    options = ["style=invis"] if arrow.hidden else []
+    if arrow.bundle is not None:
+        side = "ltail" if layout.bundles[arrow.bundle].into else "lhead"
+        options.append(f"{side}=cluster_{arrow.bundle}, penwidth=2")
+    look = f" [{', '.join(options)}]" if options else ""
+    return f"  n{arrow.start} -> n{arrow.end}{look}"
 
 
 def plain_text(text: str) -> str:
@@ -60,12 +65,8 @@ def plain_text(text: str) -> str:
 
 
 def _markup(text: str) -> str:
-    return escape(plain_text(text), quote=True)
-
-
-def _quoted(text: str) -> str:
-    # Graphviz reads entities and backslashes in quoted text too.
-    return '"' + _markup(text).replace("\\", "\\\\") + '"'
+    # Graphviz reads entities in all text, and a backslash with a letter as something of the graph's.
+    return escape(plain_text(text), quote=True).replace("\\", "&#92;")
 
 
 def _attributes(k: int, box: Box) -> str:
@@ -82,7 +83,7 @@ def _attributes(k: int, box: Box) -> str:
 
 
 def _tooltip(text: str) -> str:
-    return "\\n".join(_quoted(line)[1:-1] for line in text.split("\n")).join('""')
+    return '"' + "\\n".join(_markup(line) for line in text.split("\n")) + '"'
 
 
 def _label(box: Box) -> str:
@@ -105,77 +106,9 @@ def _heading(picture: Picture) -> str:
         if picture.counts and action in shown and action != "input":
             text = f"{action} {picture.counts[action]}" if action else "not looked at"
             cells.append(
-                f'<TD BGCOLOR="{style.fill}" COLOR="{style.line}" BORDER="1" CELLPADDING="3" STYLE="ROUNDED">'
-                f'<FONT POINT-SIZE="11" COLOR="{TEXT[0]}">&nbsp;{text}&nbsp;</FONT></TD>'
+                f'<TD BGCOLOR="{style.fill}" COLOR="{style.line}" BORDER="1" CELLPADDING="4" STYLE="ROUNDED">'
+                f'<FONT POINT-SIZE="11" COLOR="{TEXT[0]}">{text}</FONT></TD>'
             )
     if not cells:
         return '""'
     return f'<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="6"><TR>{"".join(cells)}</TR></TABLE>>'
-
-
-def _ranks(picture: Picture, steps: dict[tuple[int, int], int]) -> list[int]:
-    """Return how far from the inputs each box stands; boxes come before their users, but in folded cycles."""
-    ranks = [0] * len(picture.boxes)
-    for a, b in sorted(picture.edges, key=lambda edge: edge[1]):
-        if a < b:
-            ranks[b] = max(ranks[b], ranks[a] + steps.get((a, b), 1))
-    return ranks
-
-
-def _direction(picture: Picture, steps: dict[tuple[int, int], int]) -> str:
-    """Return the direction that comes nearest to the wanted shape."""
-    if not picture.boxes:
-        return "LR"
-    ranks = _ranks(picture, steps)
-    connected = {k for edge in picture.edges for k in edge}
-    levels: dict[int, int] = {}
-    for k, rank in enumerate(ranks):
-        if k in connected:
-            levels[rank] = levels.get(rank, 0) + 1
-    deep, wide = max(ranks) + 1, max(levels.values(), default=1)
-    away = {}
-    for direction, (gap_x, gap_y) in _GAP.items():
-        across, down = (deep, wide) if direction == "LR" else (wide, deep)
-        shape = across * (_BOX[0] + gap_x) / (down * (_BOX[1] + gap_y))
-        away[direction] = abs(math.log(shape / _ASPECT))
-    return min(away, key=lambda direction: away[direction])
-
-
-def _staggered(picture: Picture) -> dict[tuple[int, int], int]:
-    """Return how many ranks an arrow crosses where many end, or begin, at one box: rows instead of a strip."""
-    above: dict[int, list[int]] = {}
-    below: dict[int, list[int]] = {}
-    for a, b in picture.edges:
-        above.setdefault(b, []).append(a)
-        below.setdefault(a, []).append(b)
-    steps: dict[tuple[int, int], int] = {}
-    for b, inputs in above.items():
-        alone = [a for a in inputs if len(below[a]) == 1]
-        for k, rows in _rows(alone):
-            # What hangs on an input moves with it, so rows stand as far apart as the longest of these is high.
-            steps[alone[k], b] = 1 + rows * _height(alone[k], above, below)
-    for a, users in below.items():
-        ends = [b for b in users if b not in below and len(above[b]) == 1]
-        for k, rows in _rows(ends):
-            steps[a, ends[k]] = 1 + rows
-    return steps
-
-
-def _rows(boxes: list[int]) -> Iterable[tuple[int, int]]:
-    count = len(boxes)
-    if count <= 12:
-        return ()
-    rows = max(2, round(math.sqrt(count / 3.5)))
-    return [(k, k % rows) for k in range(count)]
-
-
-def _height(box: int, above: dict[int, list[int]], below: dict[int, list[int]]) -> int:
-    """Return how many boxes deep is what only `box` takes."""
-    height = 1
-    level = [box]
-    while height < 4:
-        level = [a for b in level for a in above.get(b, ()) if len(below[a]) == 1]
-        if not level:
-            break
-        height += 1
-    return height

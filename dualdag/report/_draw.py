@@ -91,7 +91,7 @@ def _command() -> str:
 
 
 def _laid_out(dot: str, format: str) -> bytes:
-    command = [_command(), f"-T{format}", "-q2"]
+    command = [_command(), f"-T{format}", "-q"]
     done = subprocess.run(command, input=dot.encode(), capture_output=True, timeout=_SECONDS, check=False)  # noqa: S603
     if done.returncode or not done.stdout:
         said = done.stderr.decode("utf-8", "replace").strip()[-500:]

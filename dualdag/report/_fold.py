@@ -38,7 +38,7 @@ def fold_classes(graph: Graph) -> list[int]:
 
 
 def _classes(graph: Graph, *, folded: bool) -> list[int]:
-    """Number nodes by what they are and take; a box then never depends on itself.
+    """Return a number for each node by what it is and takes; a box then never depends on itself.
 
     Unfolded, only files that go into the very same nodes share a box.
     """
@@ -101,7 +101,7 @@ def _in_a_row(graph: Graph, classes: list[int]) -> list[int]:
 
 
 def _by_function(graph: Graph) -> list[int]:
-    """Number nodes by their function alone; such a picture may have cycles, and is small."""
+    """Return a number for each node by its function alone; such a picture is small, and may have cycles."""
     numbers: dict[Hashable, int] = {}
     keys = [
         (i, "artifact") if graph.artifacts(i) and len(graph.extras) <= MOST else (n._op.kind, n._op.prefix)

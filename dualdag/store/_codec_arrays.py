@@ -133,8 +133,7 @@ def write_stream(table: Any) -> list[Any]:
             writer.write_table(table)
         else:
             # Without a batch there would be no dictionaries either, and categories are kept as such.
-            arrays = [one.chunk(0) if one.num_chunks else pa.array([], one.type) for one in table.columns]
-            writer.write_batch(pa.RecordBatch.from_arrays(arrays, schema=table.schema))
+            writer.write_batch(_one_batch(table))
     return sink.pieces
 
 
@@ -176,10 +175,10 @@ def encode_arrow(value: Any) -> Sequence[Any] | None:
     metadata = dict(table.schema.metadata or {})
     if _MARK in metadata or not all(is_own(field.type) for field in table.schema):
         return None
-    if not table.num_columns and table.num_rows:
-        return None  # a stream counts rows by the columns that have them
     # A schema without metadata is not one with none: Arrow tells them apart.
     mark = kind + (b" metadata" if table.schema.metadata is not None else b"")
+    if not table.num_columns:  # a stream counts rows by the columns that have them
+        mark, table = mark + b" bare", pa.table({"rows": pa.nulls(table.num_rows)})
     return write_stream(table.replace_schema_metadata({**metadata, _MARK: mark}))
 
 
@@ -200,21 +199,29 @@ def is_own(kind: Any) -> bool:
 
 def decode_arrow(data: memoryview) -> Any:
     """Return what `encode_arrow` was given."""
-    import pyarrow as pa
-
     table = read_stream(data)
     metadata = dict(table.schema.metadata)
     kind, *told = metadata.pop(_MARK).split()
-    table = table.replace_schema_metadata(metadata if told else None)
-    if kind == b"table":
-        return table
-    if kind == b"batch":
-        batches = table.to_batches()
-        return batches[0] if batches else pa.RecordBatch.from_pylist([], schema=table.schema)
+    table = table.replace_schema_metadata(metadata if b"metadata" in told else None)
+    if kind in (b"table", b"batch"):
+        made = table if kind == b"table" else _one_batch(table)
+        return made.select([]) if b"bare" in told else made
     column = table.column(0)
     if kind == b"chunked":
         return column
-    return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays([*column.chunks, pa.array([], column.type)])
+    return _one_array(column)
+
+
+def _one_batch(table: Any) -> Any:
+    import pyarrow as pa
+
+    return pa.RecordBatch.from_arrays([_one_array(column) for column in table.columns], schema=table.schema)
+
+
+def _one_array(column: Any) -> Any:
+    import pyarrow as pa
+
+    return column.chunk(0) if column.num_chunks else pa.array([], column.type)
 
 
 def encode_polars(value: Any) -> Sequence[Any] | None:

@@ -110,11 +110,11 @@ class _Carrier:
                 yield from self.value(i)
             elif action == RUN or (action == CHECK and plan.why[i] != Why.PERHAPS):
                 yield from self.digest(i)
-        for i in plan.targets:
-            self.made.values[i] = yield from self.value(i)
         for i in plan.roots:
             yield from self.value(i)
             self.publish(i)
+        for i in plan.targets:
+            self.made.values[i] = yield from self.value(i)
 
     def digest(self, i):
         if i not in self.digests:

@@ -12,7 +12,7 @@ from dualdag.errors import CorruptObjectError, GraphError
 from dualdag.graph import compile_graph, map_nodes
 from dualdag.planning import FileView, plan_graph
 from dualdag.testing import _strategies
-from dualdag.testing._strategies import CADENCES, Recipe, build, recipes
+from dualdag.testing._strategies import CADENCES, Recipe, Ref, Step, build, recipes
 from tests.planning.memory_store import MemoryStore
 from tests.planning.plan_runner import Files, checksum_of, run, steps_of_run
 
@@ -113,7 +113,7 @@ class Event:
     number: int = 0
 
 
-KINDS = ("edit", "write", "touch", "lose", "clock", "cadence", "retarget", "bump")
+KINDS = ("edit", "edit", "write", "touch", "lose", "lose", "clock", "cadence", "retarget", "bump", "bump")
 
 
 def happen(world: World, event: Event) -> list:
@@ -164,12 +164,53 @@ def _may(graph, i):
     return graph.nodes[i].op.kind == "call" and all(a.cadence.kind != "frozen" for a in graph.artifacts(i))
 
 
+def draw_recipe(rng) -> Recipe:
+    """Draw a recipe of a few inputs and up to eight calls, denser than hypothesis would start with."""
+    steps = [Step("file", (NAMES[0],))]
+    for _ in range(rng.randint(0, 2)):
+        kind = rng.choice(("file", "files", "value"))
+        steps.append(Step(kind, {"file": (rng.choice(NAMES),), "files": ("*.txt",), "value": (7,)}[kind]))
+    for _ in range(rng.randint(1, 8)):
+        steps.append(_draw_call(rng, steps))
+    last = len(steps) - 1
+    targets = dict.fromkeys(rng.randint(0, last) for _ in range(rng.randint(0, 2)))
+    return Recipe(tuple(steps), tuple(dict.fromkeys((*targets, last))))
+
+
+def _draw_call(rng, steps):
+    def ref():
+        # Mostly what was made last: deep graphs have more to tell than wide ones.
+        k = max(0, len(steps) - 1 - min(rng.randrange(8), rng.randrange(8)))
+        return Ref(k, rng.randrange(steps[k].nout) if steps[k].nout > 1 and rng.randrange(2) else None)
+
+    label = f"n{len(steps)}"
+    artifact, named = rng.randrange(4) == 0, rng.randrange(4) == 0
+    return Step(
+        "call",
+        tuple([ref()] if rng.randrange(6) == 0 else ref() for _ in range(rng.choice((1, 1, 1, 2, 2, 3)))),
+        (("p", {"x": ref()}),) if rng.randrange(6) == 0 else (),
+        code=rng.randrange(4),
+        spread=rng.choice((2, 2, 1 << 30)),
+        nout=rng.choice((1, 1, 1, 1, 1, 1, 1, 2)),
+        after=(rng.randrange(len(steps)),) if rng.randrange(8) == 0 else (),
+        artifact=label if artifact else None,
+        cadence=rng.choice(CADENCES) if artifact else None,
+        name=label if named else None,
+        options=rng.choice(((), (), (), (("persist", True),), (("deterministic", False),))),
+    )
+
+
+def draw_history(rng) -> tuple:
+    """Draw a recipe and rounds, each of some events and what the run after them is asked to refresh."""
+    rounds = []
+    for _ in range(rng.randint(2, 8)):
+        drawn = [Event(rng.choice(KINDS), rng.randrange(8), rng.randrange(1 << 16)) for _ in range(rng.randint(0, 3))]
+        rounds.append((drawn, rng.randrange(48)))
+    return draw_recipe(rng), rounds
+
+
 events = st.builds(Event, st.sampled_from(KINDS), st.integers(0, 7), st.integers(0, (1 << 16) - 1))
 histories = st.tuples(
     recipes(max_steps=9),
     st.lists(st.tuples(st.lists(events, max_size=3), st.integers(0, 47)), min_size=1, max_size=7),
 )
-
-__all__ = [
-    "CorruptObjectError", "Event", "FOLDER", "World", "events", "happen", "histories", "refresh_of"
-]
