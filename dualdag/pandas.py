@@ -15,10 +15,7 @@ Examples
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from dualdag.frames import from_node
+from typing import Any
 
 # Nothing of pandas is bound here: what a name is depends on whether a task runs, so each use asks,
 # and pandas is imported at the first.

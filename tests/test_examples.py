@@ -153,7 +153,10 @@ class TestFlights:
 
         plots.write_text(plots.read_text().replace("#2b6cb0", "#2c5282"))
         plan = dualdag("plan", "flights/flow.py", cwd=flights)
-        assert [row["name"] for row in plan["nodes"] if row["action"] == "run"] == ["report"]
+        would_run = {row["name"] for row in plan["nodes"] if row["action"] == "run"}
+        # Its input `days_of` is so quick that it may not have been kept.
+        assert "report" in would_run
+        assert would_run <= {"report", "days_of"}
 
     def test_refresh_stops_where_bytes_are_equal(self, flights: Path) -> None:
         dualdag("run", "flights/flow.py", "--refresh", "delay_model", cwd=flights)

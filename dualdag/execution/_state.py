@@ -89,7 +89,8 @@ class State:
         for i, record in plan.records.items():
             self.phase[i] = RESOLVED
             self.digest[i] = record.digest
-            if plan.wanted[i] and record.checksum is not None:
+            # Where the value may be asked for, the planner saw that the object is there.
+            if record.checksum is not None:
                 self.stored[i] = record.checksum, record.codec
         for i, version in plan.pins.items():
             self.phase[i] = RESOLVED

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from dualdag.frames._checks import check_columns
+from dualdag.frames._kernels import run_step
 from dualdag.frames._kinds import kind_of_method, kind_of_operator
 from dualdag.frames._kinds_grouped import kind_of_grouped, view_of
 from dualdag.frames._lazy import wrap
@@ -14,9 +15,10 @@ from dualdag.frames._operators import pair
 from dualdag.frames._ops import Handle, derive, node_of
 from dualdag.frames._run import plain, run
 from dualdag.frames._spelling import SIGNS, spell
-from dualdag.frames._steps import Step, thaw
+from dualdag.frames._steps import Step
 
 __all__ = ["call", "call_view", "on_driver", "special"]
+
 
 def special(owner: str, name: str) -> Callable[..., Any] | None:
     """Return the function behind a method that is more than one op, or None."""
@@ -138,12 +140,6 @@ def on_driver(handle: Handle, steps: tuple[Step, ...]) -> Any:
         What is then done in this process.
     """
     value = run(handle.node)
-    for name, args, kwargs in steps:
-        args, kwargs = thaw(plain(args)), thaw(plain(kwargs))
-        if name == "[]":
-            value = value[args[0]]
-        elif name[0] == ".":
-            value = getattr(value, name[1:])
-        else:
-            value = getattr(value, name)(*args, **kwargs)
+    for name, args, kwargs in plain(steps):
+        value = run_step(value, name, args, kwargs)
     return value

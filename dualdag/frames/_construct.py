@@ -9,7 +9,7 @@ from dualdag.frames._lazy import is_lazy, wrap
 from dualdag.frames._meta import handles_in, literal, of_function
 from dualdag.frames._names import nature, owner_class, public
 from dualdag.frames._ops import Handle, node_of
-from dualdag.frames._steps import freeze, step
+from dualdag.frames._steps import freeze, read_out
 from dualdag.graph import nodes_in, running_task
 
 __all__ = ["Constructor", "Unbound", "apply_function", "class_attribute", "construct"]
@@ -51,10 +51,11 @@ def apply_function(
     kind : str
         What it gives where an argument is lazy.
     """
+    args = tuple(read_out(one) for one in args)
+    if not nodes_in((args, kwargs)):
+        return lazily(function(*args, **kwargs))
     place = tuple(freeze(one) for one in args)
     given = {key: freeze(one) for key, one in kwargs.items()}
-    if not nodes_in((place, given)):
-        return lazily(function(*args, **kwargs))
     steps = ((f"pandas.{path}", place, given),)
     return wrap(Handle(node_of(None, steps), kind, lambda: of_function(steps), tuple(handles_in(steps))))
 

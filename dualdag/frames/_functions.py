@@ -13,7 +13,8 @@ from dualdag.frames._ops import Handle, node_of
 from dualdag.frames._readers import READERS, read
 from dualdag.frames._run import plain
 from dualdag.frames._spelling import function_signature, spell_function
-from dualdag.frames._steps import Step, freeze, resolve
+from dualdag.frames._steps import Step, freeze, read_out, resolve
+from dualdag.frames._words import words
 from dualdag.graph import nodes_in, running_task
 
 __all__ = ["Function", "function"]
@@ -30,11 +31,11 @@ _METHODS = {
     "pivot_table": "pivot_table",
 }
 _TABLES = dict.fromkeys(("melt", "merge", "pivot", "pivot_table"), ("frame",))
-_TO_FRAME = frozenset(
+_TO_FRAME = words(
     "crosstab from_dummies get_dummies json_normalize lreshape merge merge_asof merge_ordered melt pivot "
-    "pivot_table wide_to_long".split()
+    "pivot_table wide_to_long"
 )
-_ALIKE = frozenset("cut qcut to_datetime to_numeric to_timedelta".split())
+_ALIKE = words("cut qcut to_datetime to_numeric to_timedelta")
 
 
 class Function:
@@ -97,12 +98,13 @@ def _call(name: str, own: Callable[..., Any], args: tuple[Any, ...], kwargs: dic
         return write_value(plain(args[0] if args else kwargs["obj"]), name, plain(args[1:]), plain(kwargs))
     if name == "eval":
         return _evaluate(own, args, kwargs)
-    made = spell_function(name, own, args, kwargs)
-    if not nodes_in(made[1:]):
+    args = tuple(read_out(one) for one in args)
+    if not nodes_in((args, kwargs)):
         return lazily(own(*args, **kwargs))
+    made = spell_function(name, own, args, kwargs)
     kind = _kind(name, made)
     if kind == "plain":
-        return lazily(own(*plain(args), **plain(kwargs)))
+        return lazily(own(*plain(made[1]), **plain(made[2])))
     steps = ((f"pandas.{made[0]}", made[1], made[2]),)
     return wrap(Handle(node_of(None, steps), kind, lambda: of_function(steps), tuple(handles_in(steps))))
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from dualdag.frames._steps import Step, resolve, thaw
 
-__all__ = ["KERNEL_VERSION", "kernel", "run_steps", "unload"]
+__all__ = ["KERNEL_VERSION", "kernel", "run_step", "run_steps", "unload"]
 
 #: Counts in the key of every op: raised when an op's answer changes.
 KERNEL_VERSION = 1
@@ -44,6 +44,8 @@ _COMPARED: dict[str, Callable[[Any, Any], Any]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
+
+
 def _get_through(indexer: str) -> Callable[[Any, Any], Any]:
     return lambda value, key: getattr(value, indexer)[key]
 
@@ -67,9 +69,7 @@ _OPERATORS: dict[str, Callable[..., Any]] = {
     "bool()": bool,
     "in()": operator.contains,
     "types()": _types,
-    "ufunc": lambda value, ufunc, inputs, place, kwargs: ufunc(
-        *inputs[:place], value, *inputs[place:], **kwargs
-    ),
+    "ufunc": lambda value, ufunc, inputs, place, kwargs: ufunc(*inputs[:place], value, *inputs[place:], **kwargs),
 }
 
 
@@ -121,11 +121,12 @@ def run_steps(source: Any, steps: tuple[Step, ...]) -> Any:
     """
     value = source
     for name, args, kwargs in steps:
-        value = _run_step(value, name, thaw(args), thaw(kwargs))
+        value = run_step(value, name, thaw(args), thaw(kwargs))
     return unload(value)
 
 
-def _run_step(value: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def run_step(value: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Return what one step makes of a value; its arguments are pandas's own."""
     if name in _OPERATORS:
         return _OPERATORS[name](value, *args)
     if name[0] == ".":

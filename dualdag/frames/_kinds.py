@@ -12,19 +12,18 @@ from typing import Any
 from dualdag.frames._names import nature, returns
 from dualdag.frames._ops import Handle
 from dualdag.frames._steps import Step
+from dualdag.frames._words import words
 
 __all__ = ["ON_DRIVER", "kind_of_method", "kind_of_operator", "kind_of_property", "list_like"]
 
 #: Answers that are plain, large, or drawn: made here of the computed value, not in a node.
-ON_DRIVER = frozenset(
+ON_DRIVER = words(
     "boxplot hist info items iterrows itertuples plot style to_clipboard to_coo to_csv to_dict to_excel "
     "to_feather to_hdf to_html to_iceberg to_json to_latex to_markdown to_numpy to_orc to_parquet to_pickle "
-    "to_records to_sql to_stata to_string to_xarray to_xml tolist".split()
+    "to_records to_sql to_stata to_string to_xarray to_xml tolist"
 )
-REDUCTIONS = frozenset(
-    "all any count idxmax idxmin kurt max mean median min nunique prod sem skew std sum var".split()
-)
-_TO_SCALAR = REDUCTIONS | frozenset("argmax argmin autocorr corr cov".split())
+REDUCTIONS = words("all any count idxmax idxmin kurt max mean median min nunique prod sem skew std sum var")
+_TO_SCALAR = REDUCTIONS | words("argmax argmin autocorr corr cov")
 _SEVERAL = ("frame", "series", "index", "array")
 _NOTES = {"DataFrame": "frame", "Series": "series", "Index": "index", "MultiIndex": "index", "Any": "any"}
 _ARRAYS = re.compile(r"npt\.NDArray\[np\.(bool_|intp)\]$")
@@ -33,14 +32,18 @@ _ASSIGNS = re.compile(r"(?<![=!<>])=(?!=)")
 _PLAIN = frozenset({"get", "item", "array", "values", "unique", "searchsorted", "get_loc", "factorize", "hist"})
 _INDEX_PARTS = {
     **dict.fromkeys(
-        "T categories day day_of_week day_of_year dayofweek dayofyear days days_in_month daysinmonth end_time "
-        "hour left length microsecond microseconds mid minute month nanosecond nanoseconds quarter qyear right "
-        "second seconds start_time week weekday weekofyear year".split(),
+        words(
+            "T categories day day_of_week day_of_year dayofweek dayofyear days days_in_month daysinmonth end_time "
+            "hour left length microsecond microseconds mid minute month nanosecond nanoseconds quarter qyear right "
+            "second seconds start_time week weekday weekofyear year"
+        ),
         "index",
     ),
     **dict.fromkeys(
-        "date is_empty is_leap_year is_month_end is_month_start is_quarter_end is_quarter_start is_year_end "
-        "is_year_start time timetz".split(),
+        words(
+            "date is_empty is_leap_year is_month_end is_month_start is_quarter_end is_quarter_start is_year_end "
+            "is_year_start time timetz"
+        ),
         "array",
     ),
     "codes": "any",
@@ -159,7 +162,7 @@ def _frame_method(name: str, step: Step) -> str | None:
         return other.kind if isinstance(other, Handle) and other.kind in ("frame", "series") else "any"
     if name == "eval":
         return "frame" if _ASSIGNS.search(str(kwargs.get("expr", ""))) else "any"
-    if name in ("align",):
+    if name == "align":
         return "pair"
     return {"corrwith": "series", "apply": "any", "asof": "any", "stack": "any", "xs": "any"}.get(name)
 
@@ -208,11 +211,11 @@ def _index_method(name: str, kwargs: dict[str, Any]) -> str | None:
     return None
 
 
-_INDEX_RESULTS = frozenset(
+_INDEX_RESULTS = words(
     "as_ordered as_unordered add_categories as_unit asfreq ceil day_name floor get_level_values month_name "
     "normalize remove_categories remove_unused_categories remove_unused_levels rename_categories "
     "reorder_categories reorder_levels round set_categories set_closed set_codes set_levels shift snap strftime "
-    "swaplevel to_period to_timestamp to_tuples total_seconds tz_convert tz_localize".split()
+    "swaplevel to_period to_timestamp to_tuples total_seconds tz_convert tz_localize"
 )
 
 
@@ -221,8 +224,6 @@ def _unknown_method(name: str, step: Step) -> str:
     for owner, source in (("DataFrame", "frame"), ("Series", "series"), ("Index", "index")):
         if nature(owner, name) == "method" and name in _offered(owner):
             kinds.add(kind_of_method(owner, source, step))
-    if kinds == {"plain"} or kinds == {"driver"} or kinds == {"pair"}:
-        return kinds.pop()
     if len(kinds) == 1:
         return kinds.pop()
     return "plain" if "pair" in kinds else "any"

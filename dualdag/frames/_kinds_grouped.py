@@ -7,6 +7,7 @@ from typing import Any
 from dualdag.frames._kinds import ON_DRIVER, list_like
 from dualdag.frames._ops import Handle
 from dualdag.frames._steps import Step
+from dualdag.frames._words import words
 
 __all__ = ["kind_of_grouped", "selected_owner", "view_of"]
 
@@ -18,9 +19,9 @@ _VIEWS = {
     "ewm": "ExponentialMovingWindow",
     "resample": "Resampler",
 }
-_ALIKE = frozenset(
+_ALIKE = words(
     "bfill cumcount cummax cummin cumprod cumsum diff ffill filter head nth pct_change rank sample shift "
-    "tail take transform nlargest nsmallest".split()
+    "tail take transform nlargest nsmallest"
 )
 
 
@@ -42,7 +43,12 @@ def view_of(owner: str, kind: str, step: Step) -> str | None:
     if name == "groupby" and owner == "Resampler":
         return None
     if name not in _VIEWS or owner not in (
-        "DataFrame", "Series", "Unknown", "DataFrameGroupBy", "SeriesGroupBy", "UnknownGroupBy",
+        "DataFrame",
+        "Series",
+        "Unknown",
+        "DataFrameGroupBy",
+        "SeriesGroupBy",
+        "UnknownGroupBy",
     ):
         return None
     if owner.endswith("GroupBy"):
@@ -77,7 +83,7 @@ def kind_of_grouped(owner: str, source: str, steps: tuple[Step, ...], step: Step
     picked = next((args[0] for called, args, _ in reversed(steps) if called == "[]"), None)
     kind = source if picked is None else ("frame" if isinstance(picked, list) else "series")
     if owner == "DataFrameGroupBy":
-        return _frame_groups(name, steps[0][2], kwargs)
+        return _frame_groups(name, steps[0][2])
     if owner == "SeriesGroupBy":
         return _series_groups(name, steps[0][2], kwargs)
     if owner in ("Resampler", "UnknownGroupBy"):
@@ -85,7 +91,7 @@ def kind_of_grouped(owner: str, source: str, steps: tuple[Step, ...], step: Step
     return _windowed(name, kind, kwargs)
 
 
-def _frame_groups(name: str, groups: dict[str, Any], kwargs: dict[str, Any]) -> str:
+def _frame_groups(name: str, groups: dict[str, Any]) -> str:
     if name in ("ngroup", "cumcount"):
         return "series"
     if name in ("size", "value_counts"):

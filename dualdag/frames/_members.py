@@ -120,13 +120,7 @@ def _column(self: Any, name: str) -> Any:
 
 def _label(self: Any, name: str) -> Any:
     # A label of a series can be read as an attribute; whether there is one only the values tell.
-    from dualdag.frames._run import Untold
-
-    try:
-        there = ask(self._handle, (step("in()", name),))
-    except Untold:
-        raise
-    if not there:
+    if not ask(self._handle, (step("in()", name),)):
         raise missing_attribute("Series", name, public("Series"))
     return self[name]
 

@@ -15,6 +15,7 @@ from typing import Any
 from dualdag.frames._kernels import run_steps
 from dualdag.frames._ops import Handle, known
 from dualdag.frames._steps import Step, step
+from dualdag.frames._words import words
 
 __all__ = ["Meta", "handles_in", "infer", "literal", "meta_of", "of_function", "quietly"]
 
@@ -41,31 +42,31 @@ class Meta:
 
 
 # Labels and types stay.
-_SAME = frozenset(
+_SAME = words(
     "head tail sort_values sort_index sample drop_duplicates query truncate nlargest nsmallest copy "
-    "between_time at_time".split()
+    "between_time at_time"
 )
 # Labels stay, types may not.
-_RETYPED = frozenset(
+_RETYPED = words(
     "abs astype between bfill clip convert_dtypes cummax cummin cumprod cumsum diff dropna duplicated eq ffill "
     "fillna ge gt infer_objects interpolate isin isna le lt map mask ne notna pct_change rank replace "
     "round shift transform where neg pos invert tz_localize tz_convert to_period to_timestamp asfreq "
-    "explode reindex_like set_flags take update= ufunc".split()
+    "explode reindex_like set_flags take update= ufunc"
 )
 # Pandas itself tells of an empty frame what becomes of its labels.
-_ASKED = frozenset(
+_ASKED = words(
     "drop rename add_prefix add_suffix set_index set_axis to_frame filter reindex droplevel swaplevel "
-    "reorder_levels rename_axis names= insert= isetitem= del= attr= [] assign".split()
+    "reorder_levels rename_axis names= insert= isetitem= del= attr= [] assign"
 )
 # The same, but types of the answer depend on values.
-_ASKED_LABELS = frozenset("reset_index merge join melt combine_first".split())
-_GROUPED = frozenset(
+_ASKED_LABELS = words("reset_index merge join melt combine_first")
+_GROUPED = words(
     "agg all any count cumcount cummax cummin cumprod cumsum diff ffill bfill first last max mean median "
     "min nunique prod rank sem shift size std sum var head tail nth ngroup pct_change quantile skew kurt "
-    "idxmax idxmin".split()
+    "idxmax idxmin"
 )
-_VIEWS = frozenset("groupby .str .dt .cat .list .struct .sparse rolling expanding ewm resample accessor".split())
-_SOME_GROUPS = frozenset("filter sample get_group head tail nth".split())
+_VIEWS = words("groupby .str .dt .cat .list .struct .sparse rolling expanding ewm resample accessor")
+_SOME_GROUPS = words("filter sample get_group head tail nth")
 _KINDS = {"DataFrame": "frame", "Series": "series"}
 
 
@@ -166,10 +167,12 @@ def _after(meta: Meta, one: Step) -> Meta | None:
     if name == "set_axis" and kwargs.get("axis", 0) == 0:
         return _indexed(meta, kwargs.get("labels"))
     if name == "drop":
-        kept = {key: value for key, value in kwargs.items() if key == "columns" or key == "errors"}
+        kept = {key: value for key, value in kwargs.items() if key in ("columns", "errors")}
         return _ask(meta, (step("drop", **kept),), exact=True) if "columns" in kept else meta
     if name == "select_dtypes" and meta.exact:
         return _ask(meta, (one,), exact=True)
+    if name == "merge" and bool(kwargs.get("left_index")) is not bool(kwargs.get("right_index")):
+        return None  # names of the rows' labels depend on the rows
     if name in _ASKED or name in _ASKED_LABELS:
         return _ask(meta, (one,), exact=name in _ASKED)
     if name[-1] == "=" and (name[:-1] in _SIGNS or name[:-1] in _RETYPED):
@@ -220,15 +223,19 @@ def _filled(obj: Any) -> Any:
     kind = type(obj)
     if kind is Handle:
         if obj.meta is None:
-            raise LookupError
+            raise _Unsure
         return obj.meta.obj
     if kind is tuple or kind is list:
         return kind([_filled(one) for one in obj])
     if kind is dict:
         return {key: _filled(one) for key, one in obj.items()}
     if callable(obj):
-        raise LookupError
+        raise _Unsure
     return obj
+
+
+class _Unsure(Exception):  # noqa: N818 - caught where what is known is settled
+    """An argument's value, or a user's function, would have to be known."""
 
 
 def _ask(meta: Meta, steps: tuple[Step, ...], *, exact: bool) -> Meta | None:
@@ -288,7 +295,9 @@ def _set(meta: Meta, key: Any, value: Any) -> Meta | None:
         return Meta(meta.obj, exact=False)
     columns = key if isinstance(key, list) else [key]
     made = meta.obj.copy(deep=False)
-    filler = value.meta.obj.astype(object) if isinstance(value, Handle) and value.kind == "series" and value.meta else 0.0
+    filler = (
+        value.meta.obj.astype(object) if isinstance(value, Handle) and value.kind == "series" and value.meta else 0.0
+    )
     for column in columns:
         made[column] = pd.Series(filler, index=made.index, dtype=getattr(filler, "dtype", float))
     return Meta(made, exact=False)
@@ -308,7 +317,7 @@ def _set_at(meta: Meta, key: Any) -> Meta | None:
 
 
 _COMPARISONS = frozenset({"==", "!=", "<", "<=", ">", ">="})
-_SIGNS = frozenset("+ - * / // % ** & | ^ r+ r- r* r/ r// r% r** r& r| r^".split()) | _COMPARISONS
+_SIGNS = words("+ - * / // % ** & | ^ r+ r- r* r/ r// r% r** r& r| r^") | _COMPARISONS
 
 
 def _operated(meta: Meta, one: Step) -> Meta | None:
@@ -353,7 +362,14 @@ def _viewed(meta: Meta, steps: tuple[Step, ...]) -> Meta | None:
 
     first, (last, _, kwargs) = steps[0][0], steps[-1]
     if first[0] == "." or first == "accessor":
-        wide = first not in (".str", ".dt", ".cat") or last in ("cat", "get_dummies", "extract", "extractall", ".components", "isocalendar")
+        wide = first not in (".str", ".dt", ".cat") or last in (
+            "cat",
+            "get_dummies",
+            "extract",
+            "extractall",
+            ".components",
+            "isocalendar",
+        )
         if wide or kwargs.get("expand") or last in ("partition", "rpartition", ".categories"):
             return None
         if last == ".codes":

@@ -121,9 +121,7 @@ def _common_signature(name: str) -> inspect.Signature | None:
     if first is None or any(other is None for other in found):
         return None
     shapes = [
-        [(p.name, p.kind, repr(p.default)) for p in other.parameters.values()]
-        for other in found
-        if other is not None
+        [(p.name, p.kind, repr(p.default)) for p in other.parameters.values()] for other in found if other is not None
     ]
     return first if all(shape == shapes[0] for shape in shapes) else None
 

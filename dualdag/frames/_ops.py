@@ -22,7 +22,9 @@ Infer = Callable[[], "Meta | None"]
 def _task(label: str) -> Task[..., Any]:
     import pandas as pd
 
-    return task(kernel(label), version=("dualdag.frames", KERNEL_VERSION, pd.__version__))
+    make = task(version=("dualdag.frames", KERNEL_VERSION, pd.__version__))
+    made: Task[..., Any] = make(kernel(label))
+    return made
 
 
 def node_of(source: object, steps: tuple[Step, ...]) -> Node[Any]:
@@ -90,8 +92,7 @@ class Handle:
         if infer is not None:
             try:
                 self._meta = infer()
-            except Exception:
-                # What can't be told beforehand is told by running.
+            except Exception:  # noqa: BLE001 - what can't be told beforehand is told by running
                 self._meta = None
             self._parents = ()
 

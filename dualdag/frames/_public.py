@@ -9,17 +9,18 @@ from typing import Any
 from dualdag.frames._construct import lazily
 from dualdag.frames._functions import function
 from dualdag.frames._run import plain
-from dualdag.frames._steps import freeze
+from dualdag.frames._steps import read_out
 from dualdag.frames._types import INDEXES, DataFrame, Series
+from dualdag.frames._words import words
 from dualdag.graph import nodes_in, running_task
 
 __all__ = ["names", "public_name"]
 
 _CLASSES: dict[str, Any] = {"DataFrame": DataFrame, "Series": Series, **INDEXES}
 # Functions about this process, whatever they are given.
-_OWN = frozenset(
+_OWN = words(
     "array col describe_option get_option option_context reset_option set_eng_float_format set_option "
-    "show_versions test".split()
+    "show_versions test"
 )
 
 
@@ -107,7 +108,8 @@ class Computing:
         self._own = own
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if running_task() is not None or not nodes_in((freeze(list(args)), freeze(kwargs))):
+        args = tuple(read_out(one) for one in args)
+        if running_task() is not None or not nodes_in((args, kwargs)):
             return self._own(*args, **kwargs)
         return lazily(self._own(*plain(args), **plain(kwargs)))
 

@@ -16,19 +16,18 @@ from dualdag.frames._ops import Handle, node_of
 from dualdag.frames._run import plain
 from dualdag.frames._spelling import spell_function
 from dualdag.frames._steps import resolve, step
+from dualdag.frames._words import words
 from dualdag.graph import Node, caller_site, file, files
 
 __all__ = ["READERS", "read"]
 
 _KINDS = {"read_pickle": "any", "read_hdf": "any"}
 #: Readers of files; the others ask databases, the clipboard or a catalogue, whose content has no name.
-_FILES = frozenset(
+_FILES = words(
     "read_csv read_excel read_feather read_fwf read_hdf read_json read_orc read_parquet read_pickle read_sas "
-    "read_spss read_stata read_table read_xml".split()
+    "read_spss read_stata read_table read_xml"
 )
-READERS = _FILES | frozenset(
-    "read_clipboard read_html read_iceberg read_sql read_sql_query read_sql_table".split()
-)
+READERS = _FILES | words("read_clipboard read_html read_iceberg read_sql read_sql_query read_sql_table")
 _FOLDERS = frozenset({"read_parquet", "read_orc", "read_feather"})
 _MAGIC = re.compile(r"[*?\[]")
 _HEADED = frozenset({"read_csv", "read_table", "read_fwf"})
@@ -63,6 +62,7 @@ def read(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         return _several(wrap(Handle(node_of(node, (step("read", name, rest),)), kind)), rest)
     if isinstance(target, list):
         return _concat([_one(name, os.fspath(one), rest, kind) for one in target])
+    assert target is not None
     return _several(_path(name, os.fspath(target), rest, kind), rest)
 
 
@@ -178,9 +178,7 @@ def _all_there(told: Any, schema: Any) -> bool:
     """Tell whether no whole number or truth value is missing: then types are what the schema says."""
     import pyarrow.types as kinds
 
-    turned = {
-        field.name for field in schema if kinds.is_integer(field.type) or kinds.is_boolean(field.type)
-    }
+    turned = {field.name for field in schema if kinds.is_integer(field.type) or kinds.is_boolean(field.type)}
     if any(kinds.is_nested(field.type) for field in schema):
         return False
     for group in range(told.num_row_groups):

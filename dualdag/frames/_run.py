@@ -91,7 +91,6 @@ def traced(function: Callable[..., Any], *args: Any) -> Any:
             made = function(*args)
     except (ColumnNotFoundError, AttributeNotFoundError):
         raise
-    except Exception:
-        # It may well work on a frame: it is called there, and its own error comes from there.
+    except Exception:  # noqa: BLE001 - it may well work on a frame: its own error comes from there
         return None
     return made if hasattr(type(made), "__dualdag_freeze__") else None

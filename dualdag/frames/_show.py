@@ -54,7 +54,7 @@ def shown(self: Any) -> str:
         if len(schema) > _COLUMNS:
             lines.append(f"  and {len(schema) - _COLUMNS} more")
         return "\n".join(lines)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - looking at a thing must not fail
         return f"<lazy {type(self).__name__}: {type(error).__name__}: {error}>"
 
 
@@ -67,13 +67,14 @@ def shown_html(self: Any) -> str:
             to_html = getattr(rows, "_repr_html_", None)
             body = to_html() if to_html is not None else f"<pre>{html.escape(repr(rows))}</pre>"
             return f"{body}{heading}"
-        cells = "".join(
+        cells = [
             f"<tr><td>{html.escape(name)}</td><td>{html.escape(kind)}</td></tr>"
             for name, kind in _schema(self)[:_COLUMNS]
-        )
-        return f"{heading}<table><tr><th>column</th><th>type</th></tr>{cells}</table>" if cells else heading
-    except Exception as error:
+        ]
+    except Exception as error:  # noqa: BLE001 - looking at a thing must not fail
         return f"<pre>{html.escape(f'{type(error).__name__}: {error}')}</pre>"
+    told = "".join(cells)
+    return f"{heading}<table><tr><th>column</th><th>type</th></tr>{told}</table>" if told else heading
 
 
 def explained(node: Node[Any]) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 from dualdag.frames._errors import WrongArgumentError
 from dualdag.frames._names import signature
 from dualdag.frames._steps import Step, freeze
+from dualdag.frames._words import words
 from dualdag.graph import caller_site
 
 __all__ = ["SIGNS", "SYNONYMS", "bind", "function_signature", "spell", "spell_function"]
@@ -69,9 +70,7 @@ _AXES = {"index": 0, "rows": 0, "columns": 1}
 _PLAIN = (str, int, float, bool, type(None))
 # What reductions take for NumPy's sake beside what their signatures name.
 _NUMPY = frozenset({"dtype", "out", "keepdims", "initial", "where", "overwrite_input", "interpolation"})
-_NUMPY_STYLE = frozenset(
-    "all any cummax cummin cumprod cumsum kurt max mean median min prod sem skew std sum var".split()
-)
+_NUMPY_STYLE = words("all any cummax cummin cumprod cumsum kurt max mean median min prod sem skew std sum var")
 
 
 def spell(owner: str, name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Step:
@@ -100,9 +99,7 @@ def spell(owner: str, name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any
     return _respell(name, args, frozen)
 
 
-def spell_function(
-    name: str, function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
-) -> Step:
+def spell_function(name: str, function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Step:
     """Return the call of a function of pandas as a step; arguments as for `spell`."""
     known = function_signature(function)
     place, given = (args, dict(kwargs)) if known is None else _bind(known, "", name, args, kwargs)
@@ -141,9 +138,7 @@ def _bind(
         raise _wrong(name, str(error), known, kwargs) from None
     given: dict[str, Any] = {}
     place: list[Any] = []
-    spread = any(
-        p.kind is p.VAR_POSITIONAL and bound.arguments.get(n) for n, p in known.parameters.items()
-    )
+    spread = any(p.kind is p.VAR_POSITIONAL and bound.arguments.get(n) for n, p in known.parameters.items())
     for key, param in known.parameters.items():
         if key not in bound.arguments:
             continue
@@ -169,9 +164,7 @@ def _check_extra(owner: str, name: str, extra: Mapping[str, Any], known: inspect
                 raise _wrong(name, f"got an unexpected keyword argument {key!r}", known, extra)
 
 
-def _wrong(
-    name: str, told: str, known: inspect.Signature, kwargs: Mapping[str, Any]
-) -> WrongArgumentError:
+def _wrong(name: str, told: str, known: inspect.Signature, kwargs: Mapping[str, Any]) -> WrongArgumentError:
     near: list[str] = []
     for key in kwargs:
         if key not in known.parameters:

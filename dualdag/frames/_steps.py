@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator, KeysView, ValuesView
 from typing import Any
 
-__all__ = ["Step", "freeze", "label_of", "named", "resolve", "step", "thaw"]
+__all__ = ["Step", "freeze", "label_of", "named", "read_out", "resolve", "step", "thaw"]
 
 Step = tuple[str, tuple[Any, ...], dict[str, Any]]
 
@@ -50,8 +50,9 @@ def step(name: str, *args: Any, **kwargs: Any) -> Step:
 
 def label_of(steps: tuple[Step, ...]) -> str:
     """Return a readable name for steps: ``groupby_agg``, ``str_upper``, ``sort_values``."""
-    words = []
-    for name, args, _ in steps:
+    told: list[str] = []
+    for called, args, _ in steps:
+        name = called
         if name.startswith("read"):
             return str(args[0])
         if name == "accessor":
@@ -59,9 +60,9 @@ def label_of(steps: tuple[Step, ...]) -> str:
         bare = _WORDS.get(name) or _WORDS.get(name[1:])
         if bare is None:
             bare = name.removeprefix("pandas.").replace("[]=", "_set").replace(" ", "_").strip(".=()")
-        if not words or words[-1] != bare:
-            words.append(bare)
-    shown = words if len(words) < 5 else [*words[:3], words[-1]]
+        if not told or told[-1] != bare:
+            told.append(bare)
+    shown = told if len(told) < 5 else [*told[:3], told[-1]]
     return "_".join(shown).replace(".", "_")
 
 
@@ -83,7 +84,7 @@ def freeze(obj: Any) -> Any:
     if kind in _LEAVES:
         return obj
     if kind is list or kind is tuple:
-        if all([type(item) in _LEAVES for item in obj]):
+        if all(type(item) in _LEAVES for item in obj):
             return obj
         return kind([freeze(item) for item in obj])
     if kind is dict:
@@ -101,9 +102,15 @@ def freeze(obj: Any) -> Any:
         if any(hasattr(type(part), "__dualdag_node__") for part in parts):
             return _SLICE, *parts
         return obj
-    if isinstance(obj, (Iterator, KeysView, ValuesView)):
-        return [freeze(item) for item in obj]
-    return _freeze_data(obj)
+    read = read_out(obj)
+    return freeze(read) if read is not obj else _freeze_data(obj)
+
+
+def read_out(obj: Any) -> Any:
+    """Return the items of an iterator as a list; anything else, a file too, as it is."""
+    if isinstance(obj, (Iterator, KeysView, ValuesView)) and not hasattr(obj, "read"):
+        return list(obj)
+    return obj
 
 
 def _freeze_data(obj: Any) -> Any:
@@ -129,7 +136,7 @@ def thaw(obj: Any) -> Any:
             return slice(*[thaw(part) for part in obj[1:]]) if obj[0] == _SLICE else resolve(obj[1])
         return tuple([thaw(item) for item in obj])
     if kind is list:
-        if all([type(item) in _LEAVES for item in obj]):
+        if all(type(item) in _LEAVES for item in obj):
             return list(obj)
         return [thaw(item) for item in obj]
     if kind is dict:

@@ -248,14 +248,18 @@ class Unknown(_Number, _Table):
         return unary(self, "round()", *(() if digits is None else (digits,)))
 
 
-CLASSES.update({"frame": DataFrame, "series": Series, "index": Index, "scalar": Scalar, "any": Unknown, "array": Unknown})
+CLASSES.update(
+    {"frame": DataFrame, "series": Series, "index": Index, "scalar": Scalar, "any": Unknown, "array": Unknown}
+)
 give_operators(Lazy, changing=(DataFrame, Series))
 
 #: Classes that stand for pandas's kinds of index; the objects are all `Index`.
-INDEXES: dict[str, type[Lazy]] = {
+INDEXES: dict[str, Any] = {
     "Index": Index,
     **{
-        name: PandasType(name, (Index,), {"__slots__": (), "__pandas_name__": name, "__doc__": f"A lazy `pandas.{name}`."})
+        name: PandasType(
+            name, (Index,), {"__slots__": (), "__pandas_name__": name, "__doc__": f"A lazy `pandas.{name}`."}
+        )
         for name in INDEX_CLASSES[1:]
     },
 }

@@ -231,7 +231,7 @@ def _kind_at(handle: Handle, name: str, key: Any) -> str:
 
 
 def _shape(handle: Handle, name: str, rows: Any, columns: Any) -> str:
-    if any(isinstance(one, Handle) and one.kind == "any" or callable(one) for one in (rows, columns)):
+    if any((isinstance(one, Handle) and one.kind == "any") or callable(one) for one in (rows, columns)):
         return "any"
     if list_like(rows):
         if list_like(columns):

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from hashlib import blake2b
-from itertools import chain
+from itertools import chain, pairwise
 from typing import Any
 
 from dualdag.errors import FingerprintError
 from dualdag.hashing._atoms import ATOMS
 
-__all__ = ["CONTAINERS", "Encoder", "Handler", "Made", "Refusal", "encode"]
+__all__ = ["CONTAINERS", "Encoder", "Handler", "Made", "RefusalError", "encode"]
 
 #: What a handler returns: all bytes, or a head and the items that follow it.
 Made = bytes | tuple[bytes, Iterable[Any]]
@@ -29,7 +29,7 @@ _LARGE = 64
 _RETURNS = 100_000
 
 
-class Refusal(Exception):
+class RefusalError(Exception):
     """A value without a content; the one who asked says where it stands and what to do.
 
     Parameters
@@ -110,7 +110,7 @@ class Encoder:
                         continue
                     made = self._made(item)
                     if made.__class__ is bytes:
-                        out.append(made)  # type: ignore[arg-type]
+                        out.append(made)
                         continue
                     head, inner = made
                     nodes = len(self.nodes) if self.nodes is not None else 0
@@ -130,7 +130,7 @@ class Encoder:
                     if frames and len(out) - start > _LARGE and self.low > len(path):
                         self._fold(done, start, nodes, refs)
                     self.low = min(self.low, low)
-        except Refusal as refusal:
+        except RefusalError as refusal:
             if not refusal.trail:
                 refusal.trail = _trail([*path, item])
             while len(path) > floor:
@@ -157,7 +157,7 @@ class Encoder:
         self.low = min(self.low, at)
         self.returns += 1
         if self.returns > _RETURNS:
-            raise Refusal("its parts hold each other in too many ways to be followed")
+            raise RefusalError("its parts hold each other in too many ways to be followed")
         return b"^%d;" % (len(self.path) - at)
 
     def _fold(self, done: Any, start: int, nodes: int, refs: int) -> None:
@@ -218,7 +218,7 @@ def _member_order(part: tuple[bytes, list[Any], list[Any]]) -> tuple[bytes, list
 
 def _trail(path: list[Any]) -> str:
     """Return how to get from the outermost value to the innermost, as in ``[0]['x'].conn``."""
-    return "".join(_step(outer, inner) for outer, inner in zip(path, path[1:], strict=False))
+    return "".join(_step(outer, inner) for outer, inner in pairwise(path))
 
 
 def _step(outer: Any, inner: Any) -> str:
@@ -275,7 +275,7 @@ def write_node(obj: Any, encoder: Encoder) -> Made:
     if encoder.nodes is None:
         if encoder.lenient:
             return b"?" + NODE
-        raise Refusal(f"{obj!r} is the result of another task", "pass it to the task as an argument")
+        raise RefusalError(f"{obj!r} is the result of another task", "pass it to the task as an argument")
     encoder.nodes.append(obj.__dualdag_node__())
     return NODE
 
@@ -330,7 +330,7 @@ def encode(obj: Any, nodes: list[Any] | None = None) -> bytes:
     before = len(nodes) if nodes is not None else 0
     try:
         encoder.write(obj)
-    except (Refusal, FingerprintError, RecursionError) as error:
+    except (RefusalError, FingerprintError, RecursionError) as error:
         if nodes is not None:
             del nodes[before:]
         if isinstance(error, FingerprintError):
@@ -339,7 +339,7 @@ def encode(obj: Any, nodes: list[Any] | None = None) -> bytes:
     return b"".join(encoder.out)
 
 
-def _explain(obj: Any, error: Refusal | RecursionError) -> str:
+def _explain(obj: Any, error: RefusalError | RecursionError) -> str:
     kind = type(obj).__qualname__
     if isinstance(error, RecursionError):
         return f"a {kind} of sets in sets is nested too deep to be hashed."

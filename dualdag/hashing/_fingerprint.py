@@ -99,22 +99,20 @@ class Fingerprint:
     __slots__ = ("_reached", "digest")
 
     digest: bytes
+    _reached: tuple[Reached, ...] | Callable[[], tuple[Reached, ...]]
 
-    def __init__(
-        self, digest: bytes, reached: tuple[Reached, ...] | Callable[[], tuple[Reached, ...]] = ()
-    ) -> None:
+    def __init__(self, digest: bytes, reached: tuple[Reached, ...] | Callable[[], tuple[Reached, ...]] = ()) -> None:
         object.__setattr__(self, "digest", digest)
         object.__setattr__(self, "_reached", reached)
 
     @property
     def reached(self) -> tuple[Reached, ...]:
         """The parts, in the order in which they are reached."""
-        parts: Any = self._reached
+        parts = self._reached
         if callable(parts):
             parts = parts()
             object.__setattr__(self, "_reached", parts)
-        made: tuple[Reached, ...] = parts
-        return made
+        return parts
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError("a Fingerprint is frozen")

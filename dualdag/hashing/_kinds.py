@@ -12,7 +12,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from dualdag.hashing._atoms import ATOMS, named, sized, text
-from dualdag.hashing._encode import CONTAINERS, Encoder, Handler, Made, Refusal, write_node
+from dualdag.hashing._encode import CONTAINERS, Encoder, Handler, Made, RefusalError, write_node
 from dualdag.hashing._installed import Origin, origin_of_class, origin_of_module
 from dualdag.hashing._plain import load_rows
 
@@ -72,7 +72,7 @@ def _taught(kind: type) -> Handler | None:
     return lambda obj, _: b"r" + text(kind.__qualname__) + sized(b"", digest(obj))
 
 
-def _task(obj: Any, encoder: Encoder) -> Made:
+def _task(obj: Any, _: Encoder) -> Made:
     version = getattr(obj, "__dualdag_version__", None)
     if version is None:
         return b"K" + text("task") + b"1:", (obj.__dualdag_fn__,)
@@ -110,10 +110,11 @@ def _method(obj: Any, encoder: Encoder) -> Made:
 def _exported(obj: Any, owner: Any, encoder: Encoder) -> bytes | None:
     """Write a method that an installed module offers as its function, as ``random.randint`` is one."""
     module = sys.modules.get(type(owner).__module__)
-    if module is None or vars(module).get(obj.__name__) is not obj:
+    name: str = obj.__name__
+    if module is None or vars(module).get(name) is not obj:
         return None
     origin = origin_of_module(module)
-    return None if origin is None else _named(origin, module, obj.__name__, encoder)
+    return None if origin is None else _named(origin, module, name, encoder)
 
 
 def by_name(obj: Any, encoder: Encoder) -> Made:
@@ -146,11 +147,11 @@ def _module_name(module: ModuleType) -> str:
     return "os.path" if name in ("posixpath", "ntpath") else name
 
 
-def _enum(obj: Any, encoder: Encoder) -> Made:
+def _enum(obj: Any, _: Encoder) -> Made:
     return b"K" + text("enum") + b"3:", (type(obj), obj._name_, obj._value_)
 
 
-def _exception(obj: BaseException, encoder: Encoder) -> Made:
+def _exception(obj: BaseException, _: Encoder) -> Made:
     names = [part for pair in sorted(vars(obj).items()) for part in pair if pair[0] != "__notes__"]
     return b"K" + text("exception") + b"%d:" % (2 + len(names)), (type(obj), obj.args, *names)
 
@@ -172,7 +173,7 @@ def _digested(obj: Any, encoder: Encoder) -> bytes:
     except DualdagError as error:
         if encoder.lenient:
             return _as_type(obj)
-        raise Refusal(str(error).rstrip(".")) from None
+        raise RefusalError(str(error).rstrip(".")) from None
 
 
 def _numpy(obj: Any, encoder: Encoder) -> Made | None:
@@ -197,12 +198,13 @@ def _numpy(obj: Any, encoder: Encoder) -> Made | None:
 
 
 def _ufunc(obj: Any, encoder: Encoder) -> Made:
-    for name in ("numpy", "scipy.special", "numpy._core.umath"):
-        module = sys.modules.get(name)
-        if module is not None and getattr(module, obj.__name__, None) is obj:
+    name: str = obj.__name__
+    for home in ("numpy", "scipy.special", "numpy._core.umath"):
+        module = sys.modules.get(home)
+        if module is not None and getattr(module, name, None) is obj:
             origin = origin_of_module(module)
             if origin is not None:
-                return _named(origin, module, obj.__name__, encoder)
+                return _named(origin, module, name, encoder)
     return _refuse(obj, encoder)
 
 
@@ -258,13 +260,15 @@ _EXACT: dict[type, Callable[[Any], Any]] = {
 
 def _names_of(obj: Any) -> list[Any]:
     """Return what a user's subclass of a frame or array adds to it."""
-    names = getattr(type(obj), "_metadata", None) or sorted(getattr(obj, "__dict__", ()))
+    names = getattr(type(obj), "_metadata", None)  # where pandas says which of its attributes are the user's
+    if names is None:
+        names = sorted(getattr(obj, "__dict__", ()))
     return [part for name in names for part in (name, getattr(obj, name, None))]
 
 
 def _is_pure(cls: type) -> bool:
     """Tell whether all that an instance holds can be seen from Python, as pickle does."""
-    if cls.__getstate__ is not object.__getstate__:  # type: ignore[attr-defined]
+    if any("__getstate__" in vars(base) for base in cls.__mro__[:-1]):
         return True
     size = object.__basicsize__
     if cls.__dictoffset__ and not cls.__flags__ & _MANAGED_DICT:
@@ -282,8 +286,8 @@ def state_of(obj: Any) -> list[Any]:
     """
     try:
         state = obj.__getstate__()
-    except Exception as error:
-        raise Refusal(f"{_describe(obj)} does not show its state ({error})") from None
+    except Exception as error:  # noqa: BLE001 - a class may raise anything there
+        raise RefusalError(f"{_describe(obj)} does not show its state ({error})") from None
     if state is None:
         return []
     names: dict[str, Any] = {}
@@ -320,7 +324,7 @@ def _foreign(obj: Any, encoder: Encoder) -> Made:
         return _refuse(obj, encoder)
     kind = type(obj).__qualname__
     advice = f"pass it as an argument, teach it to dualdag with dag.register({kind}, digest=...), or give version="
-    raise Refusal(f"{_describe(obj)} has no content to hash", advice)
+    raise RefusalError(f"{_describe(obj)} has no content to hash", advice)
 
 
 def _lenient_instance(obj: Any, encoder: Encoder) -> Made:
@@ -329,7 +333,7 @@ def _lenient_instance(obj: Any, encoder: Encoder) -> Made:
         return _as_type(obj)
     try:
         state = state_of(obj)
-    except Refusal:
+    except RefusalError:
         state = []
     held = encoder.lenient
     encoder.lenient = True
@@ -359,4 +363,4 @@ def _describe(obj: Any) -> str:
 def _refuse(obj: Any, encoder: Encoder) -> bytes:
     if encoder.lenient:
         return _as_type(obj)
-    raise Refusal(f"{_describe(obj)} has no content to hash")
+    raise RefusalError(f"{_describe(obj)} has no content to hash")

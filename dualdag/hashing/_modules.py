@@ -12,7 +12,7 @@ from types import CodeType, ModuleType
 from typing import Any
 
 from dualdag.hashing._bytecode import Import, scan
-from dualdag.hashing._encode import Refusal
+from dualdag.hashing._encode import RefusalError
 from dualdag.hashing._installed import Origin, origin_of_module, origin_of_name
 
 __all__ = ["MODULE_NAMES", "import_origin", "imported", "module_content"]
@@ -121,7 +121,7 @@ def imported(one: Import, names: Mapping[str, Any]) -> list[tuple[str, Any]]:
 
     Raises
     ------
-    Refusal
+    RefusalError
         When the module's own code fails.
     """
     name = _full_name(one, names) or one.module
@@ -130,7 +130,7 @@ def imported(one: Import, names: Mapping[str, Any]) -> list[tuple[str, Any]]:
     except ImportError:
         return []
     except Exception as error:
-        raise Refusal(f"importing {name} fails ({type(error).__name__}: {error})") from error
+        raise RefusalError(f"importing {name} fails ({type(error).__name__}: {error})") from error
     if one.names is None or one.names == ("*",):
         return [(name, module)]
     found = []

@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Any
 
 from dualdag.hashing._atoms import named, sized, text
-from dualdag.hashing._encode import CONTAINERS, Encoder, Handler, Made, Refusal
+from dualdag.hashing._encode import CONTAINERS, Encoder, Handler, Made, RefusalError
 
 __all__ = ["load_rows", "whole"]
 
@@ -52,7 +52,7 @@ def _memoryview(obj: memoryview, _: Encoder) -> Made:
 
 def _zone(obj: Any, _: Encoder) -> Made:
     if obj.key is None:
-        raise Refusal("a ZoneInfo read from a file has no name", "give it a key: ZoneInfo.from_file(f, key=...)")
+        raise RefusalError("a ZoneInfo read from a file has no name", "give it a key: ZoneInfo.from_file(f, key=...)")
     return named("ZoneInfo", obj.key)
 
 
@@ -125,7 +125,12 @@ _ROWS: dict[str, dict[str, Handler]] = {
     "ipaddress": {
         name: whole(name, str)
         for name in (
-            "IPv4Address", "IPv6Address", "IPv4Network", "IPv6Network", "IPv4Interface", "IPv6Interface",
+            "IPv4Address",
+            "IPv6Address",
+            "IPv4Network",
+            "IPv6Network",
+            "IPv4Interface",
+            "IPv6Interface",
         )
     },
     "logging": {

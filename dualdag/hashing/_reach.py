@@ -15,7 +15,7 @@ from dualdag.hashing._atoms import ATOMS, text
 from dualdag.hashing._bytecode import Scan, Variable, line_of, scan
 from dualdag.hashing._classes import class_rows, is_lenient
 from dualdag.hashing._components import Vertex, settle
-from dualdag.hashing._encode import Encoder, Refusal
+from dualdag.hashing._encode import Encoder, RefusalError
 from dualdag.hashing._installed import Origin, origin_of_class, origin_of_globals, origin_of_module
 from dualdag.hashing._modules import MODULE_NAMES, import_origin, imported, module_content
 
@@ -92,7 +92,7 @@ class Walk:
                 fill(one, content)
                 one.local = _local(one)
                 self._queue.popleft()
-        except Refusal as refusal:
+        except RefusalError as refusal:
             raise FingerprintError(self._explain(refusal)) from refusal.__cause__
         except RecursionError:
             raise FingerprintError(f"{self._at}: sets in sets, nested too deep to be hashed; {_ADVICE}.") from None
@@ -108,8 +108,9 @@ class Walk:
         written = self._reference(obj, self._encoder)
         return self.root(obj) if self._encoder.refs else written
 
-    def _explain(self, refusal: Refusal) -> str:
-        steps, at = [], self._at
+    def _explain(self, refusal: RefusalError) -> str:
+        steps: list[str] = []
+        at = self._at
         while at is not None and at.name:
             steps.append(str(at) if steps else str(at).replace(f"{at.name!r}", f"{at.name!r}{refusal.trail}", 1))
             at = at.vertex.via  # type: ignore[assignment]
@@ -184,9 +185,7 @@ class Walk:
 
     # -- what is written of each
 
-    def _value(
-        self, vertex: Vertex, kind: str, name: str, value: Any, code: CodeType | None, offset: int
-    ) -> None:
+    def _value(self, vertex: Vertex, kind: str, name: str, value: Any, code: CodeType | None, offset: int) -> None:
         atom = ATOMS.get(type(value))
         if atom is not None:
             encoded = atom(value)

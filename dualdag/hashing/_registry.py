@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -77,13 +78,11 @@ def registered(cls: type) -> Callable[[Any], bytes] | None:
 
 def data_digest(obj: Any) -> bytes | None:
     """Return the digest of an array, frame or table of a data library; None for anything else."""
-    roots = {base.__module__.partition(".")[0] for base in type(obj).__mro__}
-    for root, module, name in _READERS:
-        # A library that one of the classes comes from is loaded, so its reader costs no import of it.
-        if root in roots and root in sys.modules:
-            made: bytes | None = getattr(import_module(module), name)(obj)
-            if made is not None:
-                return made
+    kind: Any = type(obj)
+    for read in _readers(kind):
+        made = read(obj)
+        if made is not None:
+            return made
     return None
 
 
@@ -93,3 +92,12 @@ _READERS = (
     ("pyarrow", "dualdag.hashing._arrow_digest", "arrow_digest"),
     ("polars", "dualdag.hashing._arrow_digest", "polars_digest"),
 )
+
+
+@lru_cache(maxsize=1024)
+def _readers(kind: type) -> tuple[Callable[[Any], bytes | None], ...]:
+    """Return what may read values of a type: a library that it or one of its bases comes from is loaded."""
+    roots = {base.__module__.partition(".")[0] for base in kind.__mro__}
+    return tuple(
+        getattr(import_module(module), name) for root, module, name in _READERS if root in roots and root in sys.modules
+    )

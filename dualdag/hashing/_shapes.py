@@ -9,9 +9,10 @@ import sys
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from dualdag.hashing._atoms import ATOMS
 from dualdag.hashing._encode import encode
 from dualdag.hashing._registry import data_digest, registered
-from dualdag.hashing._streams import Items, hasher, seal
+from dualdag.hashing._streams import Items, hasher, seal, seal_plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,7 +95,8 @@ def scalar(value: Any) -> bytes:
         return _large(b"bytes", value)
     if kind is str and len(value) >= _LONG:
         return _large(b"str", value.encode("utf-8", "surrogatepass"))
-    return seal(b"plain", encode(value))
+    atom = ATOMS.get(kind)  # what `encode` does first, without the way to it
+    return seal_plain(atom(value) if atom is not None else encode(value))
 
 
 def _large(tag: bytes, data: Any) -> bytes:
@@ -148,7 +150,7 @@ def _sequence(obj: Any) -> bytes | Shape:
     if not _plain(set(map(type, obj)), obj):
         return Shape(name, list(obj))
     if len(obj) < _LONG:
-        return seal(b"plain", encode(obj))
+        return seal_plain(encode(obj))
     items = Items()
     items.add(obj)
     return seal(name, encode(len(obj)), items.digest())
@@ -156,7 +158,7 @@ def _sequence(obj: Any) -> bytes | Shape:
 
 def _set(obj: Any) -> bytes | Shape:
     if _plain(set(map(type, obj)), obj):
-        return seal(b"plain", encode(obj))
+        return seal_plain(encode(obj))
     return Shape(type(obj).__name__.encode(), list(obj), ordered=False)
 
 
@@ -165,7 +167,7 @@ def _dict(obj: dict[Any, Any]) -> bytes | Shape:
     if not _plain(kinds, obj, obj.values()):
         return Shape(b"dict", [part for pair in obj.items() for part in pair])
     if len(obj) < _LONG:
-        return seal(b"plain", encode(obj))
+        return seal_plain(encode(obj))
     keys, values = Items(), Items()
     keys.add(obj)
     values.add(obj.values())
@@ -210,7 +212,7 @@ def _importable(obj: Any, module: str | None, name: str) -> bool:
 
 def reduced(obj: Any) -> bytes | Shape:
     """Return the shape of an object as pickle would rebuild it."""
-    kind = type(obj)
+    kind: Any = type(obj)
     if hasattr(kind, "__dualdag_node__"):
         raise UnopenedError("a Node, which is a recipe", "pass it to a task as an argument, or run it first")
     if kind.__module__ in ("builtins", "itertools") and hasattr(kind, "__next__") and kind.__name__ not in _ENDLESS:
@@ -225,8 +227,8 @@ def reduced(obj: Any) -> bytes | Shape:
     inner = [call, *args]
     names = _names(state)
     if names is not None:
-        kept = sorted(name for name in names if not _is_cached(kind, name))
-        tag.append(b"names" + encode(kept))
+        kept, told = _kept_names(kind, tuple(names))
+        tag.append(told)
         inner += [names[name] for name in kept]
     else:
         tag.append(b"state")
@@ -277,6 +279,12 @@ def _names(state: Any) -> dict[str, Any] | None:
             return None
         names.update(part)
     return names
+
+
+@functools.lru_cache(maxsize=512)
+def _kept_names(kind: type, names: tuple[str, ...]) -> tuple[list[str], bytes]:
+    kept = sorted(name for name in names if not _is_cached(kind, name))
+    return kept, b"names" + encode(kept)
 
 
 def _is_cached(kind: type, name: str) -> bool:

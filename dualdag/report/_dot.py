@@ -36,10 +36,10 @@ def dot_text(picture: Picture) -> str:
     ]
     lines += [f"  n{k} [{_attributes(k, box)}]" for k, box in enumerate(picture.boxes)]
     for number, bundle in enumerate(layout.bundles):
-        if bundle.end is not None:
-            inside = " ".join(f"n{k}" for cell in bundle.cells for k in cell)
-            look = f'style="rounded,dotted", color="{EDGE[0]}", margin=10, label=""'
-            lines.append(f"  subgraph cluster_{number} {{ graph [{look}]; {inside} }}")
+        inside = " ".join(f"n{k}" for cell in bundle.cells for k in cell)
+        border = f'style="rounded,dotted", color="{EDGE[0]}"' if bundle.end is not None else "peripheries=0"
+        look = f'{border}, margin=10, label=""'
+        lines.append(f"  subgraph cluster_{number} {{ graph [{look}]; {inside} }}")
     lines += [_arrow(arrow, layout) for arrow in layout.arrows]
     return "\n".join([*lines, "}", ""])
 
@@ -66,7 +66,7 @@ def plain_text(text: str) -> str:
 
 def _markup(text: str) -> str:
     # Graphviz reads entities in all text, and a backslash with a letter as something of the graph's.
-    return escape(plain_text(text), quote=True).replace("\\", "&#92;")
+    return escape(plain_text(text), quote=True).replace("\\", "&#92;&#92;")
 
 
 def _attributes(k: int, box: Box) -> str:
@@ -83,7 +83,9 @@ def _attributes(k: int, box: Box) -> str:
 
 
 def _tooltip(text: str) -> str:
-    return '"' + "\\n".join(_markup(line) for line in text.split("\n")) + '"'
+    # Of a tooltip, escapes are undone once more than of a label.
+    lines = [_markup(line).replace("&#92;", "&#92;&#92;") for line in text.split("\n")]
+    return '"' + "\\n".join(lines) + '"'
 
 
 def _label(box: Box) -> str:
@@ -92,7 +94,10 @@ def _label(box: Box) -> str:
     size = 14 if box.artifact else 12 if box.kind == "task" else 11
     rows = [f'<FONT POINT-SIZE="{size}" COLOR="{colour}">{f"<B>{title}</B>" if box.artifact else title}</FONT>']
     rows += [f'<FONT POINT-SIZE="10" COLOR="{TEXT_SMALL[0]}">{_markup(line)}</FONT>' for line in box.lines]
-    return f"<{'<BR/>'.join(rows)}>"
+    if len(rows) == 1:
+        return f"<{rows[0]}>"
+    cells = "".join(f'<TR><TD CELLPADDING="1">{row}</TD></TR>' for row in rows)
+    return f'<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0">{cells}</TABLE>>'
 
 
 def _heading(picture: Picture) -> str:

@@ -107,7 +107,7 @@ def _laid(picture: Picture, bundles: list[Bundle], direction: str, width: float)
     if deep > 1:
         # Ranks farther apart make a strip less narrow, and long arrows easier to follow.
         stretch = (wish * 0.8 * wide * aside / deep - (along - _APART[direction])) / _APART[direction]
-        stretch = min(3.0, max(1.0, stretch))
+        stretch = min(2.2, max(1.0, stretch))
     along += (stretch - 1) * _APART[direction]
     shape = deep * along / (wide * aside)
     ranksep = _APART[direction] / 72 * stretch
