@@ -155,3 +155,43 @@ def test_exceptions_agree():
             except KeyError as error:
                 told.append((type(error), error.args, error.__notes__))
     assert told[0] == told[1] == told[2]
+
+
+@given(
+    recipe=recipes(artifacts=False),
+    changes=st.lists(st.tuples(st.integers(0, 7), st.integers(0, 3), st.sampled_from((True, False, "auto"))), max_size=6),
+    picks=st.randoms(),
+)
+@settings(max_examples=60)
+def test_lost_and_damaged_objects_are_made_again(recipe, changes, picks):
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        store = f"{folder}/store"
+        write_files(folder, FILES)
+        for step, code, persist in [(0, 0, True), *changes]:
+            at = step % len(recipe.steps)
+            if recipe.steps[at].kind == "call":
+                recipe = recipe.edited(at, code=code, options=(("persist", persist),))
+            values, _, _ = run(build(recipe, folder), store)
+            assert values == evaluate(recipe, folder)
+            for path in sorted(Path(store, "objects").rglob("*")):
+                if path.is_file() and picks.random() < 0.4:
+                    if picks.random() < 0.5:
+                        path.unlink()
+                    else:
+                        path.chmod(0o644)
+                        path.write_bytes(b"damaged")
+
+
+@given(recipe=recipes(artifacts=False), persist=st.lists(st.sampled_from((True, False, "auto")), min_size=8, max_size=8))
+@settings(max_examples=30)
+def test_keeping_changes_no_value(recipe, persist):
+    with tempfile.TemporaryDirectory() as folder:
+        write_files(folder, FILES)
+        for i, step in enumerate(recipe.steps):
+            if step.kind == "call":
+                recipe = recipe.edited(i, options=(("persist", persist[i]),))
+        for _ in range(3):
+            values, _, ran = run(build(recipe, folder), f"{folder}/store")
+            assert values == evaluate(recipe, folder)
+            assert all(count == 1 for count in ran.values())

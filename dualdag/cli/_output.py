@@ -48,24 +48,35 @@ def plan(found: Plan, *, as_json: bool) -> None:
     if as_json:
         _print_json(found.to_dict())
         return
-    nodes = found.nodes
-    rows = [[node.name, node.action, node.reason] for node in (nodes if len(nodes) <= _LONG else _ends(nodes))]
-    if len(nodes) > _LONG:
-        rows.insert(_LONG // 2, ["...", "", f"{len(nodes) - _LONG} more; --json lists them all"])
+    rows = [
+        [f"{name} x {count}" if count > 1 else name, action, reason] for (name, action, reason), count in _folded(found)
+    ]
+    if len(rows) > _LONG:
+        half = _LONG // 2
+        rows[half:-half] = [["...", "", f"{len(rows) - _LONG} more; --json lists them all"]]
     print_table(["node", "action", "reason"], rows)
     print(", ".join(f"{action} {count}" for action, count in found.counts.items()))
 
 
-def _ends(nodes: Sequence[Any]) -> list[Any]:
-    half = _LONG // 2
-    return [nodes[i] for i in (*range(half), *range(len(nodes) - half, len(nodes)))]
+def _folded(found: Plan) -> list[tuple[tuple[str, str, str], int]]:
+    """Count rows that read the same, as those of the files of a year do."""
+    counts: dict[tuple[str, str, str], int] = {}
+    for node in found.nodes:
+        reason = node.reason
+        if node.name == node.node.op.label and " was not read yet" in reason:
+            reason = "its file was not read yet"
+        row = (node.name, node.action, reason)
+        counts[row] = counts.get(row, 0) + 1
+    return list(counts.items())
 
 
 def graph(found: Plan, path: Path, *, as_json: bool) -> None:
     """Draw the graph of a plan into a file."""
     from dualdag.report import draw
 
-    draw(found, path)
+    picture = draw(found.graph, found, path.suffix.lower().lstrip(".") or "svg", title=path.stem)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(picture)
     if as_json:
         _print_json({"file": str(path), "counts": found.counts})
     else:
@@ -140,6 +151,7 @@ def one_run(row: Run, events: Sequence[Mapping[str, Any]], *, as_json: bool) -> 
         return
     print(f"run {row.id}, began {when_text(row.started)}, {row.status}")
     told = [e for e in events if e["kind"] not in ("run-start", "plan", "start", "run-end")]
-    cells = [[e["label"], e["kind"], seconds_text(e["seconds"] or None), bytes_text(e["nbytes"] or None), e["message"]]
+    cells = [[e.get("label", ""), e["kind"], seconds_text(e.get("seconds") or None),
+              bytes_text(e.get("nbytes") or None), e.get("message", "")]
              for e in told]  # fmt: skip
     print_table(["node", "what", "seconds", "bytes", ""], cells, right=[2, 3])

@@ -99,6 +99,8 @@ def _write(name: str, value: Any, output: Path) -> None:
     os.close(handle)
     try:
         writer(value, Path(temporary))
+        # mkstemp lets nobody else read; what a user asks for is a file like any other.
+        Path(temporary).chmod(0o644 if not output.exists() else output.stat().st_mode & 0o777)
         Path(temporary).replace(output)
     finally:
         Path(temporary).unlink(missing_ok=True)

@@ -88,6 +88,8 @@ def _property(self: Any, owner: str, name: str) -> Any:
         return getattr(_attributes, name)(self)
     if name == "axes" and owner == "DataFrame":
         return [self.index, self.columns]
+    if owner == "Index" and name in ("name", "names", "nlevels") and handle.meta is not None:
+        return getattr(handle.meta.obj, name)
     kind = kind_of_property(owner, name)
     if kind == "plain":
         return ask(handle, (step(f".{name}"),)) if name not in ("values", "array") else getattr(self.compute(), name)

@@ -51,7 +51,7 @@ def read(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     own = resolve(name)
     _, place, given = spell_function(name, own, args, kwargs)
     first = next(iter(given), "")
-    target = args[0] if args else kwargs.get(first)
+    target: Any = args[0] if args else kwargs.get(first)
     rest = {key: one for key, one in given.items() if key != first}
     kind = "series" if rest.get("typ") == "series" else _KINDS.get(name, "frame")
     node = _node(target)
@@ -62,7 +62,6 @@ def read(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         return _several(wrap(Handle(node_of(node, (step("read", name, rest),)), kind)), rest)
     if isinstance(target, list):
         return _concat([_one(name, os.fspath(one), rest, kind) for one in target])
-    assert target is not None
     return _several(_path(name, os.fspath(target), rest, kind), rest)
 
 

@@ -83,7 +83,7 @@ def table_text(head: Sequence[str], rows: Sequence[Sequence[str]], *, right: Seq
 def print_table(head: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> None:
     """Print a table: drawn on a terminal, plain in a pipe."""
     if not sys.stdout.isatty():
-        print(table_text(head, rows, right=right))
+        sys.stdout.write(f"{table_text(head, rows, right=right)}\n")
         return
     from rich import box
     from rich.console import Console

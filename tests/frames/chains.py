@@ -73,7 +73,6 @@ n.loc["q"]
 n.take([0, 2])
 df.query("i > 3 and g < 3")
 df.query("k == 'a'")
-df.query("i > @limit") if (limit := 4) else None
 df.eval("z = i + g")
 df.eval("i * 2")
 df.filter(like="f")
@@ -94,7 +93,7 @@ df.pop("i")
 df.nlargest(3, "i")
 df.nsmallest(2, ["g", "i"])
 df.i.nlargest(2)
-df.between_time("0:00", "12:00") if False else days.between_time("0:00", "12:00")
+days.between_time("0:00", "12:00")
 days.at_time("0:00")
 df[[True, False] * 6]
 df[df.b.to_numpy()]
@@ -359,7 +358,7 @@ pd.concat([n, None, n.iloc[:0]])
 pd.concat([df.i, df], axis=1)
 pd.concat(part for part in [n, n])
 pd.concat([n, n])["x"]
-n.to_period if False else n.to_dict()
+n.to_dict()
 n.to_dict("records")
 n.to_numpy()
 n.values
@@ -407,7 +406,7 @@ n.x.array
 n.x.first_valid_index()
 n.keys()
 n.x.keys()
-n.x.item() if False else n.x.iloc[:1].item()
+n.x.iloc[:1].item()
 n.memory_usage(index=False)
 df.describe()
 df.describe(include="all")
@@ -419,7 +418,7 @@ n.x.autocorr()
 n.set_axis(list("wxyz"))
 n.set_axis(["x1", "y1"], axis=1)
 n.x.set_axis([1, 2, 3, 4])
-n.asof("q") if False else days.asof("2024-03-01")
+days.asof("2024-03-01")
 n.x.attrs
 n.flags.allows_duplicate_labels
 n.x.transpose()
@@ -518,7 +517,7 @@ df.groupby("k", as_index=False).size()
 df.groupby("k").count()
 df.groupby("k").agg({"i": "sum", "f": "mean"})
 df.groupby("k").agg({"i": ["sum", "max"]})
-df.groupby("k").agg(["min", "max"])["i"]["max"] if False else df.groupby("k")[["i"]].agg(["min", "max"])["i"]["max"]
+df.groupby("k")[["i"]].agg(["min", "max"])["i"]["max"]
 df.groupby("k").agg(n=("i", "size"), m=("f", "mean"))
 df.groupby("k").agg(n=pd.NamedAgg("i", "size"))
 df.groupby("k").agg(spread=("i", lambda v: v.max() - v.min()))
@@ -588,7 +587,7 @@ mi.groupby(level=["one", "two"]).sum()
 mi.groupby("one").x.transform("sum")
 df.groupby("k").i.sum().loc["a"]
 df.groupby("k").f.mean().to_dict()
-df.groupby("g").agg(pd.Series.mode) if False else df.groupby("g").i.agg(pd.Series.max)
+df.groupby("g").i.agg(pd.Series.max)
 df.groupby("k").any()
 df.groupby("k", group_keys=False)[["i"]].apply(lambda d: d / d.sum())
 """
@@ -600,7 +599,7 @@ days.rolling(3, center=True, min_periods=1).max()
 days.rolling(3).agg(["sum", "mean"])
 days.rolling(3).apply(lambda v: v[0] - v[-1], raw=True)
 days.rolling(3).quantile(0.5)
-days.rolling(4, win_type="triang").mean() if False else days.rolling(4).std()
+days.rolling(4).std()
 days.rolling(3).corr(days * 2)
 days.expanding().sum()
 days.expanding(2).mean()
@@ -783,7 +782,7 @@ pd.Series(df.i, name="j")
 pd.Series({"a": df.i.sum(), "b": 2})
 pd.Series(n.x.to_numpy(), index=n.index)
 pd.Series.mean(n.x)
-pd.Series.str.upper(words.str) if False else pd.Series(["a"]).str.upper()
+pd.Series(["a"]).str.upper()
 n.apply(pd.Series.sum)
 pd.Series(["1", "2"]).apply(pd.to_numeric)
 pd.Series([[1, 2], [3]]).apply(pd.Series)
@@ -834,7 +833,6 @@ s["new"] = 1; r = s
 s[s > 2] = 0; r = s
 s.loc["b"] = 5; r = s
 s.iloc[-1] = 5; r = s
-df[df[["i", "g"]] > 5] = 0 if False else None; r = df
 n[n > 2] = 0; r = n
 del df["t"]; r = df
 del s["a"]; r = s
@@ -872,7 +870,7 @@ e = df.copy(); df["z"] = 1; r = e
 e = df[["i"]]; e["i"] = 0; r = [df, e]
 e = df.i; e[0] = 99; r = [df, e]
 e = df.loc[:2]; e.loc[0, "i"] = 99; r = [df, e]
-df += df if False else df[[]]; r = df
+n += n; r = n
 n += 1; r = n
 e = n; e *= 2; r = n
 s -= 1; r = s
@@ -894,6 +892,8 @@ r = pd.concat(parts)
 for c in ["i", "g"]:
     df[c + "_2"] = df[c] ** 2
 r = df
+limit = 4; r = df.query("i > @limit and k in ['a']")
+limit = df.i.mean(); r = df.query("i > @limit").eval("z = i - @limit")
 total = df.i.sum(); df["share"] = df.i / total; r = df
 if (df.i > 3).any():
     r = df.i.sum()
@@ -959,7 +959,7 @@ pd.read_csv("nope.csv")
 df.assign(z=lambda d: d.nope + 1)
 df.iloc["a"]
 df.to_csv("nope/nope.csv")
-df.reindex([0, 0]).reindex([1]) if False else pd.DataFrame({"x": [1, 2]}, index=[0, 0]).reindex([1])
+pd.DataFrame({"x": [1, 2]}, index=[0, 0]).reindex([1])
 df.insert(0, "i", 1)
 df.i.agg("nope")
 df.resample("D").sum()
@@ -978,17 +978,103 @@ TOPICS = {
     "errors": ERRORS,
 }
 
+#: Chains that ask for something plain on their way, which computes; no other chain runs anything.
+_PLAIN = """
+s.get("zz")
+s.get("a")
+s.a
+df[df.b.to_numpy()]
+df.loc[(df.i > 2).tolist()]
+np.where(df.i > 3, 1, 0)
+df.g.unique()
+df.k.factorize()
+df.i.searchsorted(4)
+n.equals(n)
+n.x.equals(n.y)
+df.merge(n, how="cross").shape
+n.x.to_frame().to_records()
+n.x.tolist()
+n.x.to_list()
+n.x.to_dict()
+n.x.to_csv()
+len(df)
+df.shape
+df.size
+df.empty
+n.x.shape
+list(df)
+"p" in n.x
+list(n.x)
+sum(n.x)
+max(n.x)
+list(n.x.items())
+sorted(df.k.dropna().unique())
+n.x.is_unique
+n.x.is_monotonic_increasing
+n.x.hasnans
+n.x.array
+n.x.first_valid_index()
+n.x.iloc[:1].item()
+n.x.attrs
+n.flags.allows_duplicate_labels
+float(df.i.sum())
+int(df.i.max())
+bool(df.b.any())
+f"{df.i.mean():.3f}"
+str(df.i.sum())
+df.t.max().year
+df.t.max().strftime("%Y-%m")
+df.i.sum().item()
+np.sqrt(df.i.sum())
+[1, 2, 3][df.g.min()]
+{df.i.sum(): 1}
+df.i.max() if df.i.max() > 3 else 0
+df.i.sum() in [66, 67]
+range(df.g.max())
+df.groupby("k").f.mean().to_dict()
+df.t.dt.tz
+cat.cat.ordered
+pd.Series([1.0, 0.0]).astype(pd.SparseDtype("float", 0.0)).sparse.density
+n.index.tolist()
+len(n.index)
+list(n.index)
+n.index.get_loc("q")
+n.index.is_unique
+n.index.values
+mi.index.levels[0]
+isinstance(days.index, pd.DatetimeIndex)
+isinstance(mi.index, pd.MultiIndex)
+isinstance(n.index, pd.DatetimeIndex)
+isinstance(mi.loc["a"], pd.DataFrame)
+pd.cut(df.i, 3, retbins=True)[1]
+pd.unique(df.g)
+pd.factorize(df.k)
+list(pd.date_range("2024-01-01", periods=3))
+pd.Categorical(df.k)
+pd.array(df.i)
+pd.Series(n.x.to_numpy(), index=n.index)
+pd.infer_freq(days.index)
+pd.api.types.is_numeric_dtype(df.i)
+pd.DataFrame({"a": [1]}) .equals(pd.DataFrame({"a": [1]}))
+df.attrs["a"] = 1; r = df.attrs
+df.attrs = {"x": 2}; r = df.head().attrs
+n.flags.allows_duplicate_labels = False; r = n.flags.allows_duplicate_labels
+"""
+EAGER = frozenset(_PLAIN.strip().splitlines()) | {"if (df.i > 3).any():\n    r = df.i.sum()"}
+
+
 def chains() -> list[tuple[str, str]]:
     """Return topic and source of every chain; lines that are indented or start a block belong together."""
-    found = [(topic, line) for topic, text in TOPICS.items() for line in text.strip().splitlines()]
+    found = [(topic, line) for topic, text in TOPICS.items() for line in text.split("\n") if line]
     return found + [("changes", one) for one in _statements(CHANGES)]
+
 
 def _statements(text: str) -> list[str]:
     blocks: list[str] = []
     waiting: list[str] = []
     for line in text.strip().splitlines():
         waiting.append(line)
-        if "; r = " in line or line.startswith("r = ") or line.startswith("    r = "):
+        if "; r = " in line or line.startswith(("r = ", "    r = ")):
             blocks.append("\n".join(waiting))
             waiting = []
     return blocks

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pandas
+import pandas  # noqa: ICN001 - beside what stands for it
 
 
 def world(pd: Any) -> dict[str, Any]:
@@ -74,7 +74,7 @@ def assert_same(got: Any, wanted: Any) -> None:
         for key in wanted:
             assert_same(got[key], wanted[key])
     else:
-        assert got == wanted or (got != got and wanted != wanted) or wanted is pandas.NaT  # noqa: PLR0124
+        assert got == wanted or (got != got and wanted != wanted) or wanted is pandas.NaT
 
 
 def outcome(source: str, pd: Any) -> tuple[str, Any]:
@@ -82,11 +82,31 @@ def outcome(source: str, pd: Any) -> tuple[str, Any]:
 
     A chain of several statements leaves its result in ``r``.
     """
-    names = world(pd)
     try:
-        if "\n" in source or "; " in source or source.startswith("r ="):
-            exec(source, names)  # noqa: S102
-            return "value", value_of(names["r"])
-        return "value", value_of(eval(source, names))  # noqa: S307
-    except Exception as error:
+        return "value", value_of(result(source, pd))
+    except Exception as error:  # noqa: BLE001 - it is what is compared
         return "error", error
+
+
+def result(source: str, pd: Any) -> Any:
+    """Return what a chain gives, lazy or not."""
+    names = world(pd)
+    if "\n" in source or "; " in source or source.startswith("r ="):
+        exec(source, names)
+        return names["r"]
+    return eval(source, names)
+
+
+def lazy_result(source: str, pd: Any) -> Any:
+    """Return the lazy object that a chain gives, or None if it gives none."""
+    try:
+        made = result(source, pd)
+    except Exception:  # noqa: BLE001 - some chains need values
+        return None
+    return made if hasattr(type(made), "__dualdag_node__") else None
+
+
+def kind_of(value: Any) -> str:
+    """Return what a value is, in the words of handles."""
+    kinds = {"frame": pandas.DataFrame, "series": pandas.Series, "index": pandas.Index, "array": np.ndarray}
+    return next((name for name, cls in kinds.items() if isinstance(value, cls)), "scalar")

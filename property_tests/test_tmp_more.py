@@ -1,0 +1,197 @@
+"""The same graph on every embedded backend: equal values, keys, records and exceptions."""
+
+from __future__ import annotations
+
+import tempfile
+import warnings
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import dualdag as dag
+from dualdag.execution import get_backend, run_graph
+from dualdag.graph import compile_graph
+from dualdag.planning import FileView, plan_graph
+from dualdag.store import open_store
+from dualdag.testing._strategies import build, evaluate, recipes, write_files
+
+FILES = {"f0.txt": "zero", "f1.txt": "one", "f2.txt": "two"}
+START = datetime(2026, 1, 1, tzinfo=UTC)
+BACKENDS = ("sync", "local", "processes")
+
+
+def run(nodes, store, backend="sync", now=START, refresh=()):
+    """Run, and return the values in the order of `nodes`, the result, and how often each position ran."""
+    graph = compile_graph(nodes)
+    ran = Counter()
+
+    def listen(event):
+        if event.kind == "done":
+            ran[event.position] += 1
+
+    opened = open_store(store)
+    try:
+        result = run_graph(
+            graph,
+            store=opened,
+            backend=get_backend(backend, workers=2),
+            files=FileView(),
+            now=now,
+            refresh=refresh,
+            listeners=[listen],
+        )
+    finally:
+        opened.close()
+    return [result.values[graph.index[node._key]] for node in nodes], result, ran
+
+
+def recorded(nodes, store, now=START):
+    """Return, by key, the digest that the store has for each node that it knows."""
+    graph = compile_graph(nodes)
+    files = FileView()
+    files.scan(graph)
+    opened = open_store(store)
+    try:
+        plan = plan_graph(graph, store=opened, files=files, now=now)
+        while plan.unknown_files:
+            from dualdag.hashing import digest_file
+
+            files.learn({url: digest_file(url) for urls in plan.unknown_files.values() for url in urls})
+            plan = plan_graph(graph, store=opened, files=files, now=now)
+        traces = [trace for trace in plan.traces if trace is not None and len(trace) == 20]
+        return {key: (r.digest, r.action, r.own) for key, r in opened.records(traces).items()}
+    finally:
+        opened.close()
+
+
+@given(recipe=recipes(artifacts=False))
+@settings(max_examples=25)
+def test_backends_agree(recipe):
+    with tempfile.TemporaryDirectory() as folder:
+        write_files(folder, FILES)
+        expected = evaluate(recipe, folder)
+        known = []
+        for backend in BACKENDS:
+            store = f"{folder}/store-{backend}"
+            nodes = build(recipe, folder)
+            values, result, ran = run(nodes, store, backend)
+            assert values == expected
+            assert all(count == 1 for count in ran.values())
+            known.append((recorded(nodes, store), result.executed))
+        assert known[0] == known[1] == known[2]
+        # What one backend recorded, the others find.
+        _, result, _ = run(build(recipe, folder), f"{folder}/store-processes", "local")
+        assert result.executed == 0
+
+
+@given(
+    recipe=recipes(artifacts=False),
+    edits=st.lists(st.tuples(st.integers(0, 7), st.integers(0, 3), st.sampled_from((2, 1 << 30))), max_size=5),
+    texts=st.lists(st.sampled_from(("zero", "one", "other")), min_size=6, max_size=6),
+    backend=st.sampled_from(("sync", "sync", "local")),
+)
+@settings(max_examples=1000)
+def test_histories_equal_a_run_from_scratch(recipe, edits, texts, backend):
+    with tempfile.TemporaryDirectory() as folder:
+        store = f"{folder}/store"
+        write_files(folder, FILES)
+        for k, (step, code, spread) in enumerate([(0, 0, 2), *edits]):
+            if recipe.steps[step % len(recipe.steps)].kind == "call" and k:
+                recipe = recipe.edited(step % len(recipe.steps), code=code, spread=spread)
+            write_files(folder, {"f1.txt": texts[k]})
+            values, result, ran = run(build(recipe, folder), store, backend)
+            assert values == evaluate(recipe, folder)
+            assert all(count == 1 for count in ran.values())
+            allowed = {i for i, action in enumerate(result.plan.actions) if action in (2, 3)}
+            assert set(ran) <= allowed
+            values, result, _ = run(build(recipe, folder), store, backend)
+            assert values == evaluate(recipe, folder)
+            assert result.executed == 0
+
+
+@given(recipe=recipes(), hours=st.lists(st.integers(0, 40), min_size=1, max_size=6), picks=st.randoms())
+@settings(max_examples=1000)
+def test_cadences_and_refresh(recipe, hours, picks):
+    with tempfile.TemporaryDirectory() as folder:
+        store = f"{folder}/store"
+        write_files(folder, FILES)
+        now = START
+        for hour in hours:
+            now += timedelta(hours=hour)
+            nodes = build(recipe, folder)
+            names = [
+                name
+                for name, places in compile_graph(nodes).named().items()
+                if all(getattr(s.cadence, "kind", "") != "frozen" for i in places
+                       for s in compile_graph(nodes).artifacts(i))
+            ]  # fmt: skip
+            refresh = [name for name in names if picks.random() < 0.3]
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                values, _, ran = run(nodes, store, now=now, refresh=refresh)
+            assert all(count == 1 for count in ran.values())
+            # Nothing was edited, so pinned or not, all must come out as from scratch.
+            assert values == evaluate(recipe, folder)
+            again, result, _ = run(build(recipe, folder), store, now=now)
+            assert again == values
+            assert result.executed == 0
+
+
+def test_exceptions_agree():
+    @dag.task
+    def fail(x):
+        error = KeyError(x, "why")
+        error.add_note("a note")
+        raise error
+
+    told = []
+    with tempfile.TemporaryDirectory() as folder:
+        for backend in BACKENDS:
+            try:
+                dag.run(fail(3), backend=backend, store=str(Path(folder, backend)), workers=2, progress="off")
+            except KeyError as error:
+                told.append((type(error), error.args, error.__notes__))
+    assert told[0] == told[1] == told[2]
+
+
+@given(
+    recipe=recipes(artifacts=False),
+    changes=st.lists(st.tuples(st.integers(0, 7), st.integers(0, 3), st.sampled_from((True, False, "auto"))), max_size=6),
+    picks=st.randoms(),
+)
+@settings(max_examples=1000)
+def test_lost_and_damaged_objects_are_made_again(recipe, changes, picks):
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        store = f"{folder}/store"
+        write_files(folder, FILES)
+        for step, code, persist in [(0, 0, True), *changes]:
+            at = step % len(recipe.steps)
+            if recipe.steps[at].kind == "call":
+                recipe = recipe.edited(at, code=code, options=(("persist", persist),))
+            values, _, _ = run(build(recipe, folder), store)
+            assert values == evaluate(recipe, folder)
+            for path in sorted(Path(store, "objects").rglob("*")):
+                if path.is_file() and picks.random() < 0.4:
+                    if picks.random() < 0.5:
+                        path.unlink()
+                    else:
+                        path.chmod(0o644)
+                        path.write_bytes(b"damaged")
+
+
+@given(recipe=recipes(artifacts=False), persist=st.lists(st.sampled_from((True, False, "auto")), min_size=8, max_size=8))
+@settings(max_examples=1000)
+def test_keeping_changes_no_value(recipe, persist):
+    with tempfile.TemporaryDirectory() as folder:
+        write_files(folder, FILES)
+        for i, step in enumerate(recipe.steps):
+            if step.kind == "call":
+                recipe = recipe.edited(i, options=(("persist", persist[i]),))
+        for _ in range(3):
+            values, _, ran = run(build(recipe, folder), f"{folder}/store")
+            assert values == evaluate(recipe, folder)
+            assert all(count == 1 for count in ran.values())
