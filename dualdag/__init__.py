@@ -43,7 +43,42 @@ _HOMES = {
     "WorkerLostError": "dualdag.errors",
 }
 
-__all__ = ["__version__", *_HOMES]
+__all__ = [
+    "Artifact",
+    "ArtifactNotFoundError",
+    "BackendError",
+    "BackendNotInstalledError",
+    "CodecError",
+    "ConfigError",
+    "CorruptObjectError",
+    "DualdagError",
+    "File",
+    "FingerprintError",
+    "GraphError",
+    "Node",
+    "Plan",
+    "Store",
+    "StoreError",
+    "Task",
+    "TaskError",
+    "TaskTimeoutError",
+    "UntrustedRecordError",
+    "WorkerLostError",
+    "__version__",
+    "configure",
+    "file",
+    "files",
+    "load",
+    "param",
+    "params",
+    "plan",
+    "register",
+    "run",
+    "shutdown",
+    "store",
+    "task",
+    "value",
+]
 
 if TYPE_CHECKING:
     from dualdag._api import load, plan, register, run, shutdown

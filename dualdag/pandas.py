@@ -22,7 +22,9 @@ from typing import Any
 
 
 def __getattr__(name: str) -> Any:
-    if name.startswith("__") and name != "__version__":
+    if name == "__all__":
+        return __dir__()
+    if name.startswith("__") and name not in ("__version__", "__git_version__"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from dualdag import frames
 
@@ -41,4 +43,4 @@ def __getattr__(name: str) -> Any:
 def __dir__() -> list[str]:
     from dualdag import frames
 
-    return sorted({*frames.names(), "from_node"})
+    return sorted({*frames.names(), "from_node"} - {"annotations"})

@@ -44,15 +44,19 @@ class Model:
         self.marked: set[bytes] = set()
         self.read: dict[str, str] = {}  # content of files as last read
 
-    def plan(self, graph: Graph, files: dict[str, str], named: set[int], now: float) -> Any:
+    def plan(
+        self, graph: Graph, files: dict[str, str], named: set[int], now: float, done: frozenset[int] = frozenset()
+    ) -> Any:
         renewed: set[int] = set()
         while True:
-            made = self._plan(graph, files, named, now, frozenset(renewed))
+            made = self._plan(graph, files, named, now, frozenset(renewed), done)
             if made.renewed <= renewed:
                 return made
             renewed |= made.renewed
 
-    def _plan(self, graph: Graph, files: Any, named: set[int], now: float, renewed: frozenset[int]) -> Any:
+    def _plan(
+        self, graph: Graph, files: Any, named: set[int], now: float, renewed: frozenset[int], done: frozenset[int]
+    ) -> Any:
         nodes, inputs, everything = graph.nodes, graph.inputs, range(len(graph))
         hidden = named | renewed
 
@@ -63,7 +67,7 @@ class Model:
             return graph.artifacts(i)[0].cadence if graph.artifacts(i) else None
 
         def held(i: int) -> bool:
-            return bool(cadence(i)) and cadence(i).kind in {"manual", "frozen"} and i not in named
+            return bool(cadence(i)) and cadence(i).kind in {"manual", "frozen"} and i not in named | done
 
         def passed_by_inputs(i: int) -> tuple[int, ...]:
             return inputs[i][: len(inputs[i]) - graph.extra(i).after]
@@ -80,11 +84,11 @@ class Model:
 
         @cache
         def below_named(i: int) -> bool:
-            return any(j in named or below_named(j) for j in inputs[i] if not (held(j) and pinned(j)))
+            return any(j in named | done or below_named(j) for j in inputs[i] if not (held(j) and pinned(j)))
 
         @cache
         def pinned(i: int) -> bool:
-            if not cadence(i) or i in named or cadence(i).kind == "change":
+            if not cadence(i) or i in named | done or cadence(i).kind == "change":
                 return False
             made = [last(a.name) for a in graph.artifacts(i)]
             if held(i):
@@ -213,7 +217,7 @@ class Model:
         executed: list[int] = []
         done: set[int] = set()
         while True:
-            plan = self.plan(graph, files, named - done, now)
+            plan = self.plan(graph, files, named - done, now, frozenset(named & done))
             if plan.unread:
                 for i in plan.unread:
                     urls = [graph.nodes[i].args[0]] if graph.nodes[i].op.kind == "file" else sorted(files)

@@ -26,8 +26,8 @@ def _print_json(document: object) -> None:
 def run_result(result: RunResult, *, as_json: bool) -> None:
     """Print what a run did: a row per artifact."""
     if as_json:
-        rows = [row._asdict() for row in result.rows]
-        _print_json({"run": result.run_id, "executed": result.executed, "artifacts": rows})
+        made = [row._asdict() for row in result.rows]
+        _print_json({"run": result.run_id, "executed": result.executed, "artifacts": made})
         return
     rows = [
         [

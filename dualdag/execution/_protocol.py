@@ -192,6 +192,8 @@ class Session(Protocol):
     """Whether `collect` runs the job in the caller's thread."""
     publishes: bool
     """Whether workers reach the run's store; if not, the driver publishes."""
+    holds_published: bool
+    """Whether a value that was published is held too, until it is released."""
 
     def submit(self, job: Job) -> None:
         """Take a job; never waits for it."""

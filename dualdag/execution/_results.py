@@ -85,8 +85,9 @@ class Results:
         policy = run.policy(i)
         run.executed += 1
         run.seconds[i] = outcome.seconds
-        run.held.add(i)
-        self.state.held[i] = i
+        if outcome.checksum is None or run.session.holds_published:
+            run.held.add(i)
+            self.state.held[i] = i
         run.tell("done", i, seconds=outcome.seconds, nbytes=outcome.nbytes)
         if outcome.keep and outcome.checksum is None and not self._publish(outcome):
             return
@@ -340,6 +341,12 @@ class Results:
         error : BaseException
             Why.
         """
+        checksum, _ = self.state.stored.get(i, (b"", ""))
+        for action, ran in list(self.run.ran.items()):
+            if ran.outcome.checksum == checksum:
+                ran.outcome.checksum = None
+                if ran.position not in self.run.held:
+                    del self.run.ran[action]
         self.run.warn(i, f"the stored value of {self.graph.label(i)!r} can't be used, so it is made again: {error}")
         self.run.store.refresh()
 

@@ -6,6 +6,7 @@ is ever a result: the steps are part of the op that answers.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from typing import Any
 
@@ -160,11 +161,47 @@ def accessor(self: Any, owner: str, name: str) -> Any:
         owner = "Series" if name in public("Series") and nature("Series", name) == "accessor" else "DataFrame"
     if owner == "Index":
         owner = "Series"
-    cls = owner_class(f"{owner}.{name}")
+    cls = getattr(owner_class(owner), name)
     if not cls.__module__.startswith("pandas."):
-        # Someone's own code: it counts in the key, and is there on every worker.
-        return View(self._handle, (step("accessor", cls),), f"{owner}.{name}")
+        return Foreign(self._handle, cls)
     return View(self._handle, (step(f".{name}"),), f"{owner}.{name}")
+
+
+class Foreign:
+    """An accessor that is not pandas's: its code counts in the key, and travels to the workers.
+
+    Parameters
+    ----------
+    handle : Handle
+        The source.
+    cls : type
+        The accessor, as it is registered now.
+    """
+
+    __dualdag_view__ = True
+    __slots__ = ("_cls", "_handle")
+
+    def __init__(self, handle: Handle, cls: type) -> None:
+        self._cls = cls
+        self._handle = handle
+
+    def __getattr__(self, name: str) -> Any:
+        found = inspect.getattr_static(self._cls, name, None)
+        if found is None or name.startswith("_"):
+            raise missing_attribute(self._cls.__name__, name, self.__dir__())
+        first = step("accessor", self._cls)
+        if isinstance(found, property) or not callable(getattr(self._cls, name)):
+            return wrap(derive(self._handle, (first, step(f".{name}")), "any"))
+
+        def method(*args: Any, **kwargs: Any) -> Any:
+            place = tuple(freeze(one) for one in args)
+            made = (name, place, {key: freeze(one) for key, one in kwargs.items()})
+            return wrap(derive(self._handle, (first, made), "any"))
+
+        return method
+
+    def __dir__(self) -> list[str]:
+        return [name for name in dir(self._cls) if not name.startswith("_")]
 
 
 class Indexer:

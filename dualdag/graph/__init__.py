@@ -5,6 +5,7 @@ from __future__ import annotations
 from dualdag.graph._cadence import Cadence, parse_cadence, parse_duration
 from dualdag.graph._compile import Graph, check_fingerprints, compile_graph, paused_collector
 from dualdag.graph._containers import map_nodes, nodes_in
+from dualdag.graph._due import is_due, next_due
 from dualdag.graph._names import validate_name
 from dualdag.graph._node import ArtifactSpec, Extra, Node
 from dualdag.graph._op import Op
@@ -31,7 +32,9 @@ __all__ = [
     "compile_graph",
     "file",
     "files",
+    "is_due",
     "map_nodes",
+    "next_due",
     "nodes_in",
     "outside_tasks",
     "param",

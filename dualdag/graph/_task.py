@@ -265,7 +265,15 @@ def _check_ignore(made: Task[Any, Any]) -> None:
 
 
 @overload
-def task(fn: Callable[P, R], /) -> Task[P, R]: ...
+def task(
+    fn: Callable[P, R],
+    /,
+    *,
+    nout: int = 1,
+    version: object = None,
+    ignore: tuple[str, ...] = (),
+    **options: Any,
+) -> Task[P, R]: ...
 @overload
 def task(
     fn: None = None,

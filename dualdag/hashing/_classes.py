@@ -31,6 +31,11 @@ _NAMEDTUPLE_NAMES = frozenset(
     }
 )  # fmt: skip
 
+# Of a field of an attrs class, all but its annotation.
+_ATTRS = (
+    "name", "default", "validator", "converter", "init", "kw_only", "repr", "eq", "order", "hash", "alias", "metadata",
+)  # fmt: skip
+
 Row = tuple[str, Any]
 
 
@@ -62,7 +67,9 @@ def class_rows(cls: type) -> list[Row]:
     if _is_enum(cls):
         return rows + _enum_rows(cls)
     if "__attrs_attrs__" in own:
-        skipped.update(name for name, value in own.items() if _is_made(value))
+        rows.append(("fields", tuple(tuple(map(field.__getattribute__, _ATTRS)) for field in own["__attrs_attrs__"])))
+        skipped.update(name for name, value in own.items() if isinstance(value, FunctionType) and _is_made(value))
+        skipped.add("__attrs_attrs__")
     for name in sorted(own):
         # What pydantic keeps there holds addresses; the fields are all that was written down.
         if name not in skipped and (not name.startswith("__pydantic_") or name == "__pydantic_fields__"):
@@ -72,6 +79,8 @@ def class_rows(cls: type) -> list[Row]:
 
 def is_lenient(cls: type) -> bool:
     """Tell whether an installed package put things into a class that need not have a content."""
+    if "__attrs_attrs__" in vars(cls):
+        return True
     kinds = (*cls.__mro__, type(cls))
     return any(origin is not None and origin.name for origin in map(origin_of_class, kinds))
 

@@ -213,6 +213,8 @@ def _instance_handler(cls: type) -> Handler:
     content = _content_handler(cls)
     known = hasattr(cls, "__dataclass_fields__") or origin_of_class(cls) is None
     if content is None:
+        if hasattr(cls, "__struct_fields__"):
+            return _struct
         if not known:
             return _foreign
         return _instance if _is_pure(cls) else _refuse
@@ -232,6 +234,12 @@ def _instance(obj: Any, encoder: Encoder) -> Made:
         return _task(obj, encoder)
     state = state_of(obj)
     return b"o%d:" % len(state), (type(obj), *state)
+
+
+def _struct(obj: Any, _: Encoder) -> Made:
+    """Write a msgspec.Struct, whose fields no ``__getstate__`` shows."""
+    names = sorted(obj.__struct_fields__)
+    return b"o%d:" % (2 * len(names)), (type(obj), *(part for name in names for part in (name, getattr(obj, name))))
 
 
 def _content_handler(cls: type) -> Handler | None:

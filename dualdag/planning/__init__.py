@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dualdag.planning._due import is_due, next_due
+from dualdag.graph import is_due, next_due
 from dualdag.planning._files import FileView, MissingFileError
 from dualdag.planning._own import own_part
 from dualdag.planning._plan import ACTIONS, Plan, PlanNode

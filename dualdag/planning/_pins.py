@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from dualdag.errors import CorruptObjectError
 from dualdag.graph import ArtifactSpec, Graph
-from dualdag.planning._due import is_due
+from dualdag.graph import is_due
 from dualdag.planning._refresh import forced_above
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ class Pins:
             last = self._of(spec.name)
             if last.damaged:
                 raise _lost_error(spec, "its last version")
-            made = last.version and last.version.created
+            made = None if last.version is None else last.version.created
             due, why = is_due(spec.cadence, last=made, confirmed=None, now=self._now)
             if not due:
                 break
@@ -154,8 +154,8 @@ class Pins:
             return True, "its last version can't be read"
         if version is not None and own != _own_part_of(version, confirmed):
             return True, "its own part changed"
-        made = version and version.created
-        found_equal = confirmed and confirmed.created
+        made = None if version is None else version.created
+        found_equal = None if confirmed is None else confirmed.created
         return is_due(spec.cadence, last=made, confirmed=found_equal, now=self._now)
 
     def _of(self, name: str) -> _Last:

@@ -28,6 +28,7 @@ def plan_graph(
     store: Store,
     files: FileView,
     refresh: Iterable[str | Node[Any]] = (),
+    refreshed: Iterable[str | Node[Any]] = (),
     now: datetime,
 ) -> Plan:
     """Say what is to be done about each node; read no file, run nothing, write nothing.
@@ -42,6 +43,9 @@ def plan_graph(
         What is known of the graph's files, after `FileView.scan`.
     refresh : iterable of str or Node
         Names and nodes to run again whatever the store says, or ``"all"``.
+    refreshed : iterable of str or Node
+        Where a run plans again: what of `refresh` has run in it already.  It is found like any other
+        result, and artifacts between it and the targets stay unpinned.
     now : datetime
         The clock, with a zone.
 
@@ -62,7 +66,8 @@ def plan_graph(
         raise GraphError(f"now={now!r} has no time zone: use datetime.now(UTC) or one with tzinfo.")
     with paused_collector():
         forced = forced_positions(graph, refresh)
-        region = find_region(graph, store, forced, now)
+        done = forced_positions(graph, refreshed)
+        region = find_region(graph, store, forced, done, now)
         files.check(graph, region.reached, region.pins)
         return _plan(graph, store, files, forced, region, now)
 

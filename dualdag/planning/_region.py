@@ -43,7 +43,9 @@ class Region:
     own_parts: dict[str, bytes] = field(default_factory=dict)
 
 
-def find_region(graph: Graph, store: Store, forced: set[int], now: datetime) -> Region:
+def find_region(
+    graph: Graph, store: Store, forced: set[int], done: set[int], now: datetime
+) -> Region:
     """Walk from the targets to the first artifacts that are not due.
 
     Parameters
@@ -54,6 +56,8 @@ def find_region(graph: Graph, store: Store, forced: set[int], now: datetime) -> 
         Knows versions, confirmations and which objects are there.
     forced : set of int
         What refresh names.
+    done : set of int
+        What refresh named and has run already.
     now : datetime
         The clock of the plan.
 
@@ -68,7 +72,7 @@ def find_region(graph: Graph, store: Store, forced: set[int], now: datetime) -> 
     for i in places:
         _check_source(graph, i)
     own = own_parts(graph)
-    pins = Pins(graph, store, forced, own, now)
+    pins = Pins(graph, store, forced | done, own, now)
     while True:
         region = _walk(graph, pins, places, own, forced)
         if not pins.drop_lost(region.pins):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from dualdag.report._plans import plan_rows
 from dualdag.report._progress import progress
 from dualdag.report._tables import bytes_text, print_table, seconds_text, table_text, when_text
 
@@ -14,6 +15,7 @@ __all__ = [
     "FORMATS",
     "bytes_text",
     "draw",
+    "plan_rows",
     "print_table",
     "progress",
     "seconds_text",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from dualdag.report._lines import sentence, summary
+from dualdag.report._lines import sentence
 from dualdag.report._state import ArtifactState, RunState
 from dualdag.report._tables import seconds_text
 
@@ -60,12 +60,9 @@ class Live:
                 self._console.print(text, style=style, markup=False, highlight=False)
 
     def close(self) -> None:
-        """Take the bars away; a run that took its time leaves one line."""
-        if self._live is None:
-            return
-        self._live.stop()
-        if self.state.elapsed > 1:
-            self._console.print(summary(self.state), style="dim", markup=False, highlight=False)
+        """Take the bars away."""
+        if self._live is not None:
+            self._live.stop()
 
     def _start(self) -> None:
         from rich.live import Live as RichLive

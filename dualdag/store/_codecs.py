@@ -54,6 +54,10 @@ class File:
 
     path: str
 
+    if TYPE_CHECKING:
+
+        def __init__(self, path: str | os.PathLike[str]) -> None: ...
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "path", os.fspath(self.path))
 

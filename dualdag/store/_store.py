@@ -17,6 +17,7 @@ from blake3 import blake3
 
 from dualdag.config import user_cache_folder
 from dualdag.errors import CorruptObjectError, StoreError
+from dualdag.graph import next_due, parse_cadence
 from dualdag.store._artifacts import Artifact, Artifacts
 from dualdag.store._facts import Confirmation, Layout, Record, Saved, Version
 from dualdag.store._fs import READ_ONLY, Buffers, describe, open_filesystem
@@ -331,8 +332,12 @@ class Store:
 
     def _row(self, version: Version) -> Artifact:
         created = datetime.fromtimestamp(version.created, UTC)
+        found = self._artifacts.last_confirmed(version.name)
+        confirmed = found.created if found is not None and found.version == version.number else None
+        cadence = parse_cadence(version.cadence, version.tz)
+        due = next_due(cadence, last=version.created, confirmed=confirmed, now=datetime.now(UTC))
         return Artifact(version.name, version.number, version.digest.hex(), version.trace.hex(), created,
-                        version.seconds, version.nbytes, version.cadence, None)  # fmt: skip
+                        version.seconds, version.nbytes, version.cadence, due)  # fmt: skip
 
     def delete(self, name: str) -> int:
         """Remove an artifact's versions; return how many there were.  Its objects stay."""

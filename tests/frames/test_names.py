@@ -26,6 +26,9 @@ def test_every_name_of_the_module() -> None:
     for name in {*pandas.__all__, *own_names(pandas)}:
         assert hasattr(pd, name), name
     assert pd.__version__ == pandas.__version__
+    scope: dict[str, Any] = {}
+    exec("from dualdag.pandas import *", scope)
+    assert {"DataFrame", "read_csv", "from_node", "NA"} <= set(scope)
 
 
 def test_a_name_that_is_not_there() -> None:

@@ -393,7 +393,7 @@ def test_loading_hashing_loads_no_data_library(tmp_path: Path) -> None:
         import dualdag.hashing as h
         h.fingerprint(lambda x: len(x))
         h.encode({1: [2.5, "a"]})
-        heavy = {"pandas", "numpy", "pyarrow", "polars", "fsspec", "blake3", "importlib.metadata", "inspect"}
+        heavy = {"pandas", "numpy", "pyarrow", "polars", "fsspec", "blake3", "importlib.metadata"}
         print(sorted(heavy & set(sys.modules)))
     """
     assert child(program, tmp_path) == "[]"

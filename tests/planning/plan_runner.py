@@ -72,14 +72,14 @@ def steps_of_run(graph, store, objects, files, compute, *, now, refresh=()):
     """Carry out a plan, and yield before and after each function runs, so that writers can interleave."""
     view = FileView(files)
     made = Run(None, {})
-    named = refresh
+    named, over = refresh, []
     while True:
         view.scan(graph)
-        plan = plan_graph(graph, store=store, files=view, refresh=named, now=now)
+        plan = plan_graph(graph, store=store, files=view, refresh=named, refreshed=over, now=now)
         made.plans.append(plan)
         if plan.unknown_files:
             view.learn({url: files.digest(url) for urls in plan.unknown_files.values() for url in urls})
-            plan = plan_graph(graph, store=store, files=view, refresh=named, now=now)
+            plan = plan_graph(graph, store=store, files=view, refresh=named, refreshed=over, now=now)
             made.plans.append(plan)
         made.plan = plan
         made.seen = {}
@@ -89,6 +89,7 @@ def steps_of_run(graph, store, objects, files, compute, *, now, refresh=()):
             return made
         except Again:
             named = [graph.nodes[i] for i in plan.forced - carrier.done]
+            over += [graph.nodes[i] for i in plan.forced & carrier.done]
 
 
 class _Carrier:

@@ -108,19 +108,38 @@ def test_a_million_keys_against_an_empty_store_cost_no_look_up(tmp_path):
     assert store._fs.names("") == []
 
 
-#: Where bytes may be unpickled: what was stored in one place; else only what this process or its own
-#: workers pickled (a job, a failure, a copy of an argument), which never was in the store.
-UNPICKLERS = {"store/_codecs.py", "execution/_payload.py", "execution/_failures.py", "execution/_copies.py"}
+#: Stored bytes are unpickled in one place.
+DECODES = {"store/_codecs.py"}
+#: These unpickle what this run's own processes sent each other (jobs, failures, copies of arguments) and
+#: never see stored bytes.
+PIPES = {
+    f"execution/{name}.py" for name in ("_payload", "_failures", "_copies", "embedded/_worker", "embedded/_processes")
+}
 
 
-def test_one_place_decodes():
+def calls(names, bases=None):
+    """Return the modules that call one of `names`, of one of `bases`."""
     root = Path(dualdag.__file__).parent
     found = set()
     for path in root.rglob("*.py"):
+        name = path.relative_to(root).as_posix()
+        if name.startswith("testing/"):
+            continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            name = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
-            base = getattr(getattr(node, "value", None), "id", "")
-            if name in ("load", "loads", "Unpickler") and base in ("pickle", "cloudpickle", "_pickle"):
-                found.add(path.relative_to(root).as_posix())
-    assert found - {"testing/_store_suite.py", "testing/_backend_suite.py"} <= UNPICKLERS
-    assert "store/_codecs.py" in found
+            if isinstance(node, ast.Attribute) and node.attr in names:
+                if bases is None or getattr(node.value, "id", "") in bases:
+                    found.add(name)
+            elif isinstance(node, ast.ImportFrom) and node.module in (bases or ()):
+                found.update(name for alias in node.names if alias.name in names)
+    return found
+
+
+def test_one_place_decodes():
+    found = calls({"load", "loads", "Unpickler"}, {"pickle", "cloudpickle", "_pickle", "dill", "joblib"})
+    assert found <= DECODES | PIPES
+    assert found >= DECODES
+
+
+def test_what_unpickles_pipes_never_sees_stored_bytes():
+    assert not calls({"get_object", "_fs"}) & PIPES
+    assert calls({"get_object"}) <= {"store/_store.py", "cli/_output.py"}

@@ -57,6 +57,7 @@ class LocalBackend:
 class _LocalSession:
     inline = False
     publishes = True
+    holds_published = True
 
     def __init__(self, run: RunInfo, workers: int) -> None:
         self.slots = min(workers, max(run.size, 1))

@@ -81,6 +81,7 @@ class _Busy:
 
 class _ProcessesSession:
     inline = False
+    holds_published = False
 
     def __init__(self, run: RunInfo, pool: Pool, slots: int) -> None:
         self.slots = slots

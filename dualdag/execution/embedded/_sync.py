@@ -53,6 +53,7 @@ class _SyncSession:
     window = 1
     inline = True
     publishes = True
+    holds_published = True
 
     def __init__(self, run: RunInfo) -> None:
         self._values = Values(run.store)

@@ -6,10 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from cronsim import CronSim
-
 if TYPE_CHECKING:
-    from dualdag.graph import Cadence
+    from dualdag.graph._cadence import Cadence
 
 __all__ = ["is_due", "next_due"]
 
@@ -117,6 +115,8 @@ def _next(cadence: Cadence, since: float) -> datetime | None:
 
 
 def _next_cron(cron: str, tz: str, start: datetime) -> datetime | None:
+    from cronsim import CronSim
+
     # Asked from inside the hour that comes twice, cronsim answers with times of its first pass,
     # which are over: without the guard such an artifact would be due again every minute of it.
     times = CronSim(cron, start if tz == "UTC" else start.astimezone(ZoneInfo(tz)))
