@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -43,7 +43,13 @@ class Answer:
 class Group(click.Group):
     """A group whose usage errors are one line, or JSON where that was asked for."""
 
-    def main(self, args: Any = None, prog_name: str | None = None, **options: Any) -> Any:
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the commands in the order in which they are met, not that of the alphabet."""
+        return list(self.commands)
+
+    def main(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, prog_name: str | None = None, **options: Any
+    ) -> NoReturn:
         """Run a command line and exit."""
         given = list(sys.argv[1:] if args is None else args)
         as_json = "--json" in given[: given.index("--") if "--" in given else None]

@@ -1,23 +1,31 @@
-"""What works here, and the command that fixes what does not."""
+"""`dualdag doctor`: what works here, and the command that mends what does not."""
 
 from __future__ import annotations
 
-import json
 import platform
 import uuid
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from importlib.metadata import PackageNotFoundError, entry_points, version
+from typing import TYPE_CHECKING
 
 from dualdag import __version__
+from dualdag.cli import _errors
+from dualdag.cli._command import Answer
+from dualdag.errors import BackendNotInstalledError, DualdagError
 from dualdag.report import print_table
 
-__all__ = ["Check", "examine", "show"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
-_NEEDED = ("pandas", "numpy", "pyarrow", "fsspec", "msgspec", "blake3", "pebble", "cloudpickle")
+__all__ = ["Check", "examine", "of_checks"]
+
+_NEEDED = (
+    "pandas", "numpy", "pyarrow", "fsspec", "blake3", "msgspec", "cloudpickle", "pebble", "click", "rich",
+    "cronsim", "threadpoolctl", "jinja2", "graphviz-pure",
+)  # fmt: skip
 _OPTIONAL = {"polars": "polars", "dask": "dask", "distributed": "dask", "ray": "ray", "s3fs": "s3"}
-_BACKENDS = ("sync", "local", "processes", "dask", "ray")
+_EMBEDDED = ("sync", "local", "processes")
+_ENGINES = ("dask", "ray", "ray-workflow")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,103 +36,150 @@ class Check:
     ----------
     what : str
         What was looked at.
-    ok : bool
-        Whether it works, or is not needed.
+    state : {"ok", "missing", "problem"}
+        Whether it works; ``"missing"`` is what nothing needs that you do not use.
     found : str
         What was found.
     fix : str
-        The command that fixes it; empty where there is nothing to fix.
+        The command that mends or adds it; empty where there is none to type.
     """
 
     what: str
-    ok: bool
+    state: str
     found: str
     fix: str = ""
 
 
 def examine(store: str | None) -> list[Check]:
-    """Look at versions, backends and the store.
+    """Look at versions, settings, backends and the store.
 
     Parameters
     ----------
     store : str or None
         Which store; None takes that of the settings.
     """
-    return [Check("python", True, platform.python_version()), Check("dualdag", True, __version__),
-            *_packages(), *_backends(), *_store(store)]  # fmt: skip
+    system = f"{platform.python_implementation()} {platform.python_version()}, {platform.platform()}"
+    return [
+        Check("python", "ok", system),
+        Check("dualdag", "ok", __version__),
+        *_packages(),
+        *_settings(),
+        *_embedded(),
+        *_engines(),
+        *_pictures(),
+        *_store(store),
+    ]
 
 
 def _packages() -> Iterator[Check]:
     for name in _NEEDED:
         try:
-            yield Check(name, True, version(name))
+            yield Check(name, "ok", version(name))
         except PackageNotFoundError:
-            yield Check(name, False, "not installed", f"pip install {name}")
+            yield Check(name, "problem", "not installed", f"pip install {name}")
     for name, extra in _OPTIONAL.items():
         try:
-            yield Check(name, True, version(name))
+            yield Check(name, "ok", version(name))
         except PackageNotFoundError:
-            yield Check(name, True, "not installed (optional)", f'pip install "dualdag[{extra}]"')
+            yield Check(name, "missing", "not installed", f'pip install "dualdag[{extra}]"')
+
+
+def _settings() -> Iterator[Check]:
+    from dualdag.config import settings
+
+    try:
+        chosen = settings()
+    except DualdagError as error:
+        yield Check("settings", "problem", str(error), "correct the setting that the line names")
+        return
+    yield Check("settings", "ok", f"backend {chosen.backend}, {chosen.workers} workers, engine {chosen.engine}")
 
 
 def _one() -> int:
     return 1
 
 
-def _backends() -> Iterator[Check]:
-    from dualdag import _api
-    from dualdag.errors import BackendNotInstalledError
+def _embedded() -> Iterator[Check]:
+    """Run a task on each embedded backend."""
+    from dualdag import _api, execution
     from dualdag.graph import task
 
-    for name in _BACKENDS:
-        what = f"backend {name}"
-        if name in _OPTIONAL:
-            from dualdag.execution import get_backend
-
-            try:
-                get_backend(name, workers=1, options={})
-                yield Check(what, True, "installed")
-            except BackendNotInstalledError as error:
-                yield Check(what, True, "not installed (optional)", str(error).rpartition(": ")[2])
-            continue
+    for name in _EMBEDDED:
+        place = f"memory://doctor-{uuid.uuid4().hex}"
         try:
-            found = _api.run(
-                task(version=1)(_one)(), backend=name, workers=1, store=f"memory://doctor-{uuid.uuid4().hex}",
-                progress="off",
-            )  # fmt: skip
-            yield Check(what, found == 1, "works")
+            node = task(version=1)(_one)()
+            found = _api.run(node, backend=name, workers=1, store=place, progress="off")
         except Exception as error:  # noqa: BLE001 - whatever it is, it is what there is to tell
-            yield Check(what, False, f"{type(error).__name__}: {error}", "pip install --upgrade dualdag")
+            text = f"{type(error).__name__}: {error}"
+            yield Check(f"backend {name}", "problem", text, "pip install --force-reinstall dualdag")
+        else:
+            state = "ok" if found == 1 else "problem"
+            yield Check(f"backend {name}", state, "ran a task" if found == 1 else f"1 came back as {found!r}")
+    execution.shutdown()
+
+
+def _engines() -> Iterator[Check]:
+    """Say which engines' backends are installed; no cluster is started for it."""
+    from dualdag.execution import get_backend
+
+    others = [point.name for point in entry_points(group="dualdag.backends") if point.name not in _ENGINES]
+    for name in (*_ENGINES, *others):
+        try:
+            get_backend(name, workers=1)
+        except BackendNotInstalledError as error:
+            text = str(error)
+            yield Check(f"backend {name}", "missing", "not installed", text[max(text.find("pip install"), 0) :])
+        except Exception as error:  # noqa: BLE001 - another's code may raise anything
+            text = f"{type(error).__name__}: {error}"
+            yield Check(f"backend {name}", "problem", text, f'pip install --upgrade "dualdag[{name}]"')
+        else:
+            yield Check(f"backend {name}", "ok", "installed; a run starts or joins its cluster")
+
+
+def _pictures() -> Iterator[Check]:
+    from dualdag.graph import compile_graph, value
+    from dualdag.report import draw
+
+    try:
+        draw(compile_graph([value(1)]), format="svg")
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is what there is to tell
+        yield Check("pictures", "problem", str(error), "pip install --force-reinstall graphviz-pure")
+    else:
+        yield Check("pictures", "ok", "drawn")
 
 
 def _store(url: str | None) -> Iterator[Check]:
     import dualdag
     from dualdag.config import settings
-    from dualdag.errors import DualdagError
 
-    place = settings(store=url).store
-    what = f"store {place}"
+    place = url or ""
     try:
+        place = settings(store=url).store
         found = dualdag.store(place).self_test()
     except DualdagError as error:
-        yield Check(what, False, str(error), "dualdag doctor --store ANOTHER_FOLDER")
-        return
-    yield Check(what, True, found)
+        text = str(error)
+        at = text.find("pip install")
+        fix = text[at:] if at >= 0 else "mend it, or name another: --store URL, DUALDAG_STORE=URL"
+        yield Check(f"store {place}", "problem", text, fix)
+    else:
+        yield Check(f"store {place}", "ok", found)
 
 
-def show(checks: list[Check], *, as_json: bool) -> None:
-    """Print what was found.
+def of_checks(checks: Sequence[Check]) -> Answer:
+    """Return what was found; with a problem the command ends with a status of its own.
 
     Parameters
     ----------
-    checks : list of Check
-        What `examine` found.
-    as_json : bool
-        Whether to print one JSON document.
+    checks : sequence of Check
+        From `examine`.
     """
-    if as_json:
-        document: dict[str, Any] = {"ok": all(c.ok for c in checks), "checks": [asdict(c) for c in checks]}
-        print(json.dumps(document, indent=2))
-        return
-    rows = [[c.what, "ok" if c.ok else "PROBLEM", c.found, c.fix] for c in checks]
-    print_table(["", "", "found", "to fix or add"], rows)
+    fine = all(check.state != "problem" for check in checks)
+    document = {"ok": fine, "checks": [asdict(check) for check in checks]}
+    status = _errors.DONE if fine else _errors.UNUSABLE
+    return Answer(document, lambda: _show(checks, fine=fine), status)
+
+
+def _show(checks: Sequence[Check], *, fine: bool) -> None:
+    rows = [[check.what, check.state, check.found, check.fix] for check in checks]
+    print_table(["", "", "found", "to mend or add it"], rows)
+    print("all is well" if fine else "there are problems: see above")

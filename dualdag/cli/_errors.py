@@ -83,7 +83,7 @@ def _described(error: BaseException) -> dict[str, Any]:
     kind = type(error)
     found: dict[str, Any] = {
         "type": kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}",
-        "message": _text(error),
+        "message": "interrupted" if isinstance(error, KeyboardInterrupt) else _text(error),
         "notes": [str(note) for note in getattr(error, "__notes__", ())],
     }
     if isinstance(error, BaseExceptionGroup):

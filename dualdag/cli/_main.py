@@ -13,7 +13,7 @@ from dualdag.cli._command import Answer, Group, chosen_flow, make_command, users
 from dualdag.cli._streams import make_safe
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 __all__ = ["cli", "main"]
 
@@ -45,6 +45,8 @@ def run(
     from dualdag import _api
     from dualdag.cli import _output
 
+    if options["progress"] is None and click.get_current_context().params["as_json"]:
+        options["progress"] = "off"
     _, chosen = chosen_flow(arguments, given, "run")
     with users_code(_errors.FAILED):
         result = _api.run_result(list(chosen.values()), refresh=refresh, want_values=False, **options)
@@ -119,10 +121,12 @@ def doctor(store: str | None) -> Answer:
     return _doctor.of_checks(_doctor.examine(store))
 
 
-for _fn in (run, plan, graph):
-    cli.add_command(make_command(_fn, flow=True))
-for _fn in (ls, show, log, get, doctor):
-    cli.add_command(make_command(_fn))
+_OF_FLOWS: tuple[Callable[..., Answer], ...] = (run, plan, graph)
+_OF_STORES: tuple[Callable[..., Answer], ...] = (ls, show, log, get, doctor)
+for _command in _OF_FLOWS:
+    cli.add_command(make_command(_command, flow=True))
+for _command in _OF_STORES:
+    cli.add_command(make_command(_command))
 
 
 def _interrupt(*_: object) -> None:

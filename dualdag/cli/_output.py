@@ -1,34 +1,42 @@
-"""What the subcommands print: tables for people, JSON for programs."""
+"""What the subcommands found: tables for people, plain data for programs."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections import Counter
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from dualdag.cli._command import Answer
 from dualdag.report import bytes_text, print_table, seconds_text, when_text
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from dualdag.execution import RunResult
     from dualdag.planning import Plan
     from dualdag.store import Artifact, Run, Store
 
-__all__ = ["artifact", "artifacts", "graph", "one_run", "plan", "run_result", "runs"]
+__all__ = ["of_artifact", "of_artifacts", "of_one_run", "of_plan", "of_run", "of_runs"]
 
-_LONG = 60
-
-
-def _print_json(document: object) -> None:
-    print(json.dumps(document, default=str, indent=2))
+_MOST = 8
+_MOST_EVENTS = 200
 
 
-def run_result(result: RunResult, *, as_json: bool) -> None:
-    """Print what a run did: a row per artifact."""
-    if as_json:
-        made = [row._asdict() for row in result.rows]
-        _print_json({"run": result.run_id, "executed": result.executed, "artifacts": made})
-        return
+def of_run(result: RunResult) -> Answer:
+    """Return what a run did: a row per artifact."""
+    rows = [row._asdict() for row in result.rows]
+    document = {
+        "run": result.run_id,
+        "executed": result.executed,
+        "counts": dict(result.plan.counts),
+        "artifacts": rows,
+    }
+    return Answer(document, lambda: _show_run(result))
+
+
+def _show_run(result: RunResult) -> None:
     rows = [
         [
             row.name,
@@ -43,115 +51,148 @@ def run_result(result: RunResult, *, as_json: bool) -> None:
     print(f"{result.executed} {'task' if result.executed == 1 else 'tasks'} run")
 
 
-def plan(found: Plan, *, as_json: bool) -> None:
-    """Print a plan: a row per node, long ones cut in the middle."""
-    if as_json:
-        _print_json(found.to_dict())
+def of_plan(plan: Plan) -> Answer:
+    """Return a plan: a row per node, or per step where there are many."""
+    return Answer(plan.to_dict(), lambda: _show_plan(plan))
+
+
+def _show_plan(plan: Plan) -> None:
+    from dualdag.report import plan_rows
+
+    print_table(["node", "action", "reason"], plan_rows(plan))
+    print(", ".join(f"{action} {count}" for action, count in plan.counts.items()))
+
+
+def of_artifacts(store: Store) -> Answer:
+    """Return a row per artifact of a store."""
+    found = [(row, _due(store, row)) for row in store.artifacts()]
+    document = [_plain(row) | {"due": due} for row, due in found]
+    return Answer(document, lambda: _show_artifacts(store, found))
+
+
+def _show_artifacts(store: Store, found: Sequence[tuple[Artifact, str]]) -> None:
+    if not found:
+        print(f"no artifacts in {store.url}: dualdag run FLOW makes them")
         return
     rows = [
-        [f"{name} x {count}" if count > 1 else name, action, reason] for (name, action, reason), count in _folded(found)
-    ]
-    if len(rows) > _LONG:
-        half = _LONG // 2
-        rows[half:-half] = [["...", "", f"{len(rows) - _LONG} more; --json lists them all"]]
-    print_table(["node", "action", "reason"], rows)
-    print(", ".join(f"{action} {count}" for action, count in found.counts.items()))
+        [r.name, str(r.version), when_text(r.created), seconds_text(r.seconds), bytes_text(r.nbytes),
+         r.cadence or "on change", due]
+        for r, due in found
+    ]  # fmt: skip
+    print_table(["artifact", "version", "made", "seconds", "bytes", "cadence", "due"], rows, right=[1, 3, 4])
 
 
-def _folded(found: Plan) -> list[tuple[tuple[str, str, str], int]]:
-    """Count rows that read the same, as those of the files of a year do."""
-    counts: dict[tuple[str, str, str], int] = {}
-    for node in found.nodes:
-        reason = node.reason
-        if node.name == node.node.op.label and " was not read yet" in reason:
-            reason = "its file was not read yet"
-        row = (node.name, node.action, reason)
-        counts[row] = counts.get(row, 0) + 1
-    return list(counts.items())
+def _due(store: Store, row: Artifact) -> str:
+    """Return when an artifact comes due by the clock; empty where a change alone makes it due."""
+    from dualdag.graph import parse_cadence
+    from dualdag.planning import next_due
+
+    version = store.version(row.name, row.version)
+    cadence = parse_cadence(version.cadence, version.tz)
+    confirmed = store.last_confirmed(row.name)
+    now = datetime.now(UTC)
+    at = next_due(
+        cadence, last=version.created, confirmed=None if confirmed is None else confirmed.created, now=now
+    )
+    if at is None:
+        return ""
+    return "now" if at <= now else when_text(at)
 
 
-def graph(found: Plan, path: Path, *, as_json: bool) -> None:
-    """Draw the graph of a plan into a file."""
-    from dualdag.report import draw
-
-    picture = draw(found.graph, found, path.suffix.lower().lstrip(".") or "svg", title=path.stem)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(picture)
-    if as_json:
-        _print_json({"file": str(path), "counts": found.counts})
-    else:
-        print(f"drawn: {path}")
-
-
-def _artifact_dict(row: Artifact) -> dict[str, Any]:
-    import dataclasses
-
-    return dataclasses.asdict(row)
-
-
-def artifacts(rows: Sequence[Artifact], *, as_json: bool) -> None:
-    """Print a row per artifact."""
-    if as_json:
-        _print_json([_artifact_dict(row) for row in rows])
-    elif not rows:
-        print("no artifacts yet: dualdag run FLOW makes them")
-    else:
-        cells = [
-            [r.name, str(r.version), when_text(r.created), seconds_text(r.seconds), bytes_text(r.nbytes),
-             r.cadence or "on change", when_text(r.due)]
-            for r in rows
-        ]  # fmt: skip
-        print_table(["artifact", "version", "made", "seconds", "bytes", "cadence", "due"], cells, right=[1, 3, 4])
-
-
-def artifact(store: Store, name: str, *, as_json: bool) -> None:
-    """Print the versions of one artifact, and what the newest was made of."""
+def of_artifact(store: Store, name: str) -> Answer:
+    """Return the versions of an artifact, and what the newest was made of."""
     rows = store.versions(name)
     newest = store.version(name)
-    details: Mapping[str, Any] = {}
+    details: dict[str, Any] = {}
     if newest.details is not None:
         details = json.loads(store.get_object(newest.details))
-    if as_json:
-        _print_json({"versions": [_artifact_dict(row) for row in rows], "details": details})
-        return
+    due = _due(store, rows[0])
+    document = {
+        "artifact": name,
+        "cadence": newest.cadence,
+        "due": due,
+        "run": newest.run,
+        "codec": newest.codec,
+        "versions": [_plain(row) for row in rows],
+        "details": details,
+    }
+    return Answer(document, lambda: _show_artifact(document, rows, details))
+
+
+def _show_artifact(document: Mapping[str, Any], rows: Sequence[Artifact], details: Mapping[str, Any]) -> None:
     cells = [
-        [str(r.version), when_text(r.created), seconds_text(r.seconds), bytes_text(r.nbytes), r.digest[:12]]
+        [str(r.version), when_text(r.created), seconds_text(r.seconds), bytes_text(r.nbytes), r.digest[:16]]
         for r in rows
     ]
     print_table(["version", "made", "seconds", "bytes", "digest"], cells, right=[0, 2, 3])
-    print(f"\nversion {newest.number} was made by run {newest.run} of:")
-    for kind in ("files", "functions", "packages"):
-        found = details.get(kind)
-        if found:
-            names = list(found)
-            shown = ", ".join(map(str, names[:8])) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
-            print(f"  {kind}: {shown}")
+    print(f"\nversion {rows[0].version}")
+    functions = [
+        f"{name} ({found['file']}:{found['line']})" if found.get("file") else name
+        for name, found in details.get("functions", {}).items()
+        if found.get("kind") in {"function", "class"}
+    ]
+    lines = {
+        "made by run": [document["run"]],
+        "cadence": [document["cadence"] or "on change"],
+        "due": [document["due"]],
+        "stored as": [document["codec"]],
+        "inputs": list(details.get("inputs", {})),
+        "functions": functions,
+        "packages": [f"{name} {version}" for name, version in details.get("packages", {}).items()],
+        "commit": [details.get("git") or ""],
+    }
+    for title, found in lines.items():
+        shown = [text for text in found if text]
+        for k, text in enumerate(shown[:_MOST]):
+            print(f"  {title if k == 0 else '':<12} {text}")
+        if len(shown) > _MOST:
+            print(f"  {'':<12} and {len(shown) - _MOST} more")
 
 
-def runs(rows: Sequence[Run], *, as_json: bool) -> None:
-    """Print a row per run, newest first."""
-    import dataclasses
+def of_runs(rows: Sequence[Run]) -> Answer:
+    """Return a row per run, newest first."""
+    return Answer([_plain(row) for row in rows], lambda: _show_runs(rows))
 
-    if as_json:
-        _print_json([dataclasses.asdict(row) for row in rows])
+
+def _show_runs(rows: Sequence[Run]) -> None:
+    if not rows:
+        print("no runs yet: dualdag run FLOW makes one")
         return
-    cells = []
-    for row in rows:
-        took = seconds_text((row.ended - row.started).total_seconds()) if row.ended else ""
-        cells.append([row.id, when_text(row.started), took, row.status, str(row.info.get("backend", ""))])
+    cells = [
+        [row.id, when_text(row.started), _took(row), row.status, str(row.info.get("backend", ""))] for row in rows
+    ]
     print_table(["run", "began", "took", "status", "backend"], cells, right=[2])
 
 
-def one_run(row: Run, events: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
-    """Print what one run did."""
-    import dataclasses
+def _took(row: Run) -> str:
+    return seconds_text((row.ended - row.started).total_seconds()) if row.ended else ""
 
-    if as_json:
-        _print_json(dataclasses.asdict(row) | {"events": list(events)})
-        return
-    print(f"run {row.id}, began {when_text(row.started)}, {row.status}")
-    told = [e for e in events if e["kind"] not in ("run-start", "plan", "start", "run-end")]
-    cells = [[e.get("label", ""), e["kind"], seconds_text(e.get("seconds") or None),
-              bytes_text(e.get("nbytes") or None), e.get("message", "")]
-             for e in told]  # fmt: skip
-    print_table(["node", "what", "seconds", "bytes", ""], cells, right=[2, 3])
+
+def of_one_run(row: Run, events: Sequence[Mapping[str, Any]]) -> Answer:
+    """Return what one run did."""
+    return Answer(_plain(row) | {"events": list(events)}, lambda: _show_one_run(row, events))
+
+
+def _show_one_run(row: Run, events: Sequence[Mapping[str, Any]]) -> None:
+    took = f", took {_took(row)}" if row.ended else ""
+    print(f"run {row.id}, began {when_text(row.started)}{took}, {row.status}")
+    told = [event for event in events if event.get("kind") not in {None, "start"}]
+    if len(told) > _MOST_EVENTS:
+        print(f"the last {_MOST_EVENTS} of {len(told)} events; --json lists them all")
+    cells = [
+        [event.get("label", ""), event["kind"], seconds_text(event.get("seconds") or None),
+         bytes_text(event.get("nbytes") or None), " ".join(event.get("message", "").split())]
+        for event in told[-_MOST_EVENTS:]
+    ]  # fmt: skip
+    if cells:
+        print_table(["node", "what", "seconds", "bytes", ""], cells, right=[2, 3])
+    counts = Counter(event["kind"] for event in told)
+    print(", ".join(f"{kind} {count}" for kind, count in counts.items()) or "nothing had to be done")
+
+
+def _plain(row: Any) -> dict[str, Any]:
+    """Return a row as plain data; times as ISO 8601."""
+    return {
+        name: value.isoformat() if isinstance(value, datetime) else value
+        for name, value in dataclasses.asdict(row).items()
+    }

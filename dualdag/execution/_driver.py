@@ -87,6 +87,7 @@ def run_graph(
     journal = store.start_run(run_id, info | {"backend": backend.name})
     session = None
     recorder = None
+    run = None
     status = "failed"
     try:
         files.scan(graph)
@@ -99,12 +100,15 @@ def run_graph(
         )  # fmt: skip
         result = _carry_out(run, plan, want_values=want_values)
         status = "done"
-        return result
     except KeyboardInterrupt:
         status = "interrupted"
         raise
+    else:
+        return result
     finally:
-        _end(session, recorder, journal, status)
+        # After a task's failure nothing runs any more; after anything else it might.
+        hard = status != "done" and (run is None or not run.failures or status == "interrupted")
+        _end(session, recorder, journal, status, hard=hard)
 
 
 def _carry_out(run: Run, plan: Plan, *, want_values: bool) -> RunResult:
@@ -192,11 +196,13 @@ def _values(run: Run, scheduler: Scheduler) -> dict[int, Any] | None:
     return values
 
 
-def _end(session: Session | None, recorder: Recorder | None, journal: RunJournal, status: str) -> None:
+def _end(
+    session: Session | None, recorder: Recorder | None, journal: RunJournal, status: str, *, hard: bool
+) -> None:
     try:
         if recorder is not None:
             recorder.end()
     finally:
         if session is not None:
-            session.close(hard=status != "done")
+            session.close(hard=hard)
         journal.close(status)

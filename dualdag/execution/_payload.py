@@ -249,7 +249,7 @@ def _importable(module: ModuleType) -> bool:
 # What follows runs in workers.
 
 _places: dict[bytes, Place] = {}
-_functions: dict[bytes, tuple[Any, bool]] = {}
+_functions: dict[tuple[bytes, bytes | None], tuple[Any, bool]] = {}
 _MANY = 2000
 
 
@@ -343,13 +343,14 @@ def _run_row(row: tuple[Any, ...], take: Callable[[Handle], Any], place: Place) 
 
 
 def _function(name: bytes, data: bytes, digest: bytes | None) -> tuple[Any, bool]:
-    known = _functions.get(name)
+    # Equal bytes may refer to a module that has changed since: what they have to be counts too.
+    known = _functions.get((name, digest))
     if known is None:
         fn = pickle.loads(data)
         known = (fn, digest is None or _same(fn, digest))
         if len(_functions) >= _MANY:
             _functions.clear()
-        _functions[name] = known
+        _functions[name, digest] = known
     return known
 
 

@@ -127,6 +127,10 @@ class Recorder:
                 return
             try:
                 won = self._store.put_records([record for _, record, _ in pending], aliases)
+            except KeyboardInterrupt:
+                with self._lock:
+                    self._pending[:0], self._aliases[:0] = pending, aliases
+                raise
             except BaseException as error:  # noqa: BLE001 - raised where the driver looks
                 self._error = error
                 return

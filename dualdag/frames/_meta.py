@@ -17,7 +17,7 @@ from dualdag.frames._ops import Handle, known
 from dualdag.frames._steps import Step, step
 from dualdag.frames._words import words
 
-__all__ = ["Meta", "handles_in", "infer", "literal", "meta_of", "of_function", "quietly"]
+__all__ = ["Meta", "handles_in", "infer", "literal", "meta_of", "as_numbers", "of_function", "quietly"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +142,8 @@ def of_function(steps: tuple[Step, ...]) -> Meta | None:
 
 def _after(meta: Meta, one: Step) -> Meta | None:
     name, args, kwargs = one
+    if not hasattr(meta.obj, "iloc") and name not in _ASKED:
+        return None
     if name in _SAME and kwargs.get("axis", 0) == 0:
         return meta if not kwargs.get("ignore_index") else Meta(_renumbered(meta.obj), meta.exact)
     if name in _RETYPED:
@@ -229,7 +231,7 @@ def _filled(obj: Any) -> Any:
         return kind([_filled(one) for one in obj])
     if kind is dict:
         return {key: _filled(one) for key, one in obj.items()}
-    if callable(obj):
+    if callable(obj) and not isinstance(obj, type):
         raise _Unsure
     return obj
 
@@ -383,12 +385,17 @@ def _viewed(meta: Meta, steps: tuple[Step, ...]) -> Meta | None:
     if any(name == "resample" for name, _, _ in steps):
         return None
     # Labels of what groups give do not depend on types, but pandas refuses to average text.
-    numbers = Meta(meta.obj if meta.exact else _numbers(meta.obj), meta.exact)
+    told = Meta(meta.obj if meta.exact else as_numbers(meta.obj), meta.exact)
     try:
-        return _ask(numbers, steps, exact=False)
+        return _ask(told, steps, exact=False)
     except (TypeError, ValueError):
-        return _ask(Meta(_numbers(meta.obj), exact=False), steps, exact=False)
+        return _ask(Meta(as_numbers(meta.obj), exact=False), steps, exact=False)
 
 
-def _numbers(obj: Any) -> Any:
-    return obj.astype(float)
+def as_numbers(obj: Any) -> Any:
+    """Return an empty object of the same labels, all of them numbers."""
+    import pandas as pd
+
+    if isinstance(obj, pd.DataFrame):
+        return pd.DataFrame(index=obj.index, columns=obj.columns, dtype=float)
+    return pd.Series(index=obj.index, name=obj.name, dtype=float)

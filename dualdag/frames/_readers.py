@@ -11,7 +11,7 @@ from dualdag.errors import did_you_mean
 from dualdag.frames._construct import lazily
 from dualdag.frames._errors import MissingFileError
 from dualdag.frames._lazy import wrap
-from dualdag.frames._meta import Meta, quietly
+from dualdag.frames._meta import Meta, as_numbers, quietly
 from dualdag.frames._ops import Handle, node_of
 from dualdag.frames._run import plain
 from dualdag.frames._spelling import spell_function
@@ -143,8 +143,6 @@ def _several(made: Any, rest: dict[str, Any]) -> Any:
 
 def _header(name: str, path: str, rest: dict[str, Any]) -> Meta | None:
     """Tell what the first line or the footer of a file says of its columns."""
-    import pandas as pd
-
     if "://" in path and not path.startswith(("memory://", "file://")):
         return None
     there = os.path.expanduser(path) if "://" not in path else path  # noqa: PTH111
@@ -154,7 +152,7 @@ def _header(name: str, path: str, rest: dict[str, Any]) -> Meta | None:
         return None
     given = {key: one for key, one in rest.items() if key not in ("skipfooter", "nrows", "dtype", "engine")}
     header = quietly(lambda: resolve(name)(there, **given, nrows=0))
-    return Meta(pd.DataFrame(index=header.index, columns=header.columns, dtype=float), exact=False)
+    return Meta(as_numbers(header), exact=False)
 
 
 def _footer(path: str, rest: dict[str, Any]) -> Meta | None:

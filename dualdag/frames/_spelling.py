@@ -152,7 +152,7 @@ def _bind(
             place.append(value)
         else:
             value = _one_or_list(SYNONYMS.get(name, name), key, _axis(key, value))
-            if not _same(value, param.default):
+            if not _same(value, param.default) and not _means_nothing(owner, key, value):
                 given[key] = value
     return tuple(place), given
 
@@ -176,6 +176,11 @@ def _wrong(name: str, told: str, known: inspect.Signature, kwargs: Mapping[str, 
 
 def _axis(key: str, value: Any) -> Any:
     return _AXES.get(value, value) if key == "axis" and isinstance(value, str) else value
+
+
+def _means_nothing(owner: str, key: str, value: Any) -> bool:
+    """Tell of arguments that say what holds anyway, though their default is written in another way."""
+    return (key == "inplace" and value is False) or (owner == "Series" and key == "axis" and value == 0)
 
 
 def _same(value: Any, default: Any) -> bool:

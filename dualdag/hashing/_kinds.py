@@ -325,6 +325,9 @@ def _foreign(obj: Any, encoder: Encoder) -> Made:
         return _lenient_instance(obj, encoder)
     if isinstance(getattr(obj, "__name__", None), str) and callable(obj):
         return by_name(obj, encoder)
+    offered = _offered(obj, encoder)
+    if offered is not None:
+        return offered
     if encoder.lenient:
         return _lenient_instance(obj, encoder)
     origin = origin_of_class(type(obj))
@@ -333,6 +336,18 @@ def _foreign(obj: Any, encoder: Encoder) -> Made:
     kind = type(obj).__qualname__
     advice = f"pass it as an argument, teach it to dualdag with dag.register({kind}, digest=...), or give version="
     raise RefusalError(f"{_describe(obj)} has no content to hash", advice)
+
+
+def _offered(obj: Any, encoder: Encoder) -> bytes | None:
+    """Write an object that an installed module holds, as scipy.stats does ``norm``: its version tells it."""
+    home = type(obj).__module__
+    for place in (home, home.partition(".")[0]):
+        module = sys.modules.get(place)
+        origin = origin_of_module(module) if module is not None else None
+        name = next((n for n, value in vars(module).items() if value is obj), None) if module is not None else None
+        if module is not None and origin is not None and name is not None:
+            return _named(origin, module, name, encoder)
+    return None
 
 
 def _lenient_instance(obj: Any, encoder: Encoder) -> Made:

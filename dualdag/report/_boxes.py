@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import posixpath
 import re
 import reprlib
@@ -147,7 +148,7 @@ def _title(graph: Graph, group: Sequence[int]) -> str:
 
 def _item(node: Node[Any]) -> str:
     """Return ``[0]`` for a node that takes an item of another."""
-    if node._op.label != "getitem" or node.name or len(node._args) != 2:
+    if node._op.fn is not operator.getitem or node.name or len(node._args) != 2:
         return ""
     return f"[{_short(node._args[1])}]"
 

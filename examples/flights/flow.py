@@ -1,8 +1,9 @@
 """The flights that left New York in 2013: five artifacts, made daily or weekly from daily files.
 
-Run it with ``dualdag run examples/flights/flow.py``.  Nothing heavy is imported here: pandas,
-scikit-learn and matplotlib are loaded inside the tasks that need them, so that a run with nothing
-to do is over at once.
+Run it with ``dualdag run examples/flights/flow.py``.  Tasks read the days, fit the model and write
+the report; what lies between them is written as pandas chains, in which each step is a node too.
+scikit-learn and matplotlib are imported inside the tasks that need them, so that a run with nothing
+to do is over soon.
 """
 
 from __future__ import annotations
@@ -14,11 +15,18 @@ from typing import TYPE_CHECKING, Any
 import layout
 
 import dualdag as dag
+import dualdag.pandas as pd
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from pandas import DataFrame
 
 LATE = 15  # minutes
+WEATHER = ["origin", "time_hour", "temp", "wind_speed", "precip", "visib"]
+CONDITIONS = {
+    "rain": ("precip", [-1, 0, 0.1, 99], ["none", "light", "heavy"]),
+    "wind": ("wind_speed", [-1, 10, 20, 9999], ["up to 10 mph", "up to 20 mph", "more"]),
+    "sight": ("visib", [-1, 1, 5, 99], ["up to 1 mile", "up to 5 miles", "more"]),
+}
 FEATURES = [
     "origin",
     "carrier",
@@ -34,7 +42,7 @@ FEATURES = [
 
 
 @dag.task(persist=True)  # so that a new day costs one day, though each is quick
-def clean_day(path: str) -> pd.DataFrame:
+def clean_day(path: str) -> DataFrame:
     """Read and tidy the file of one day."""
     import pandas as pd
     from cleaning import tidy
@@ -43,7 +51,7 @@ def clean_day(path: str) -> pd.DataFrame:
 
 
 @dag.task
-def all_days(days: list[pd.DataFrame]) -> pd.DataFrame:
+def all_days(days: list[DataFrame]) -> DataFrame:
     """Put the days together."""
     import pandas as pd
 
@@ -51,53 +59,7 @@ def all_days(days: list[pd.DataFrame]) -> pd.DataFrame:
 
 
 @dag.task
-def by_carrier(flights: pd.DataFrame, airlines: str) -> pd.DataFrame:
-    """Tell how late each airline leaves."""
-    import pandas as pd
-
-    names = pd.read_csv(airlines).rename(columns={"name": "airline"})
-    table = flights.assign(late=flights["dep_delay"] >= LATE).groupby("carrier", as_index=False)
-    shares = table.agg(
-        flights=("flight", "size"),
-        mean_delay=("dep_delay", "mean"),
-        late=("late", "mean"),
-        cancelled=("cancelled", "mean"),
-    )
-    found = names.merge(shares, on="carrier")
-    return found.sort_values("mean_delay", ascending=False, ignore_index=True)
-
-
-@dag.task
-def with_weather(flights: pd.DataFrame, weather: str) -> pd.DataFrame:
-    """Join each flight with the weather of its airport in its hour."""
-    import pandas as pd
-
-    columns = ["origin", "time_hour", "temp", "wind_speed", "precip", "visib"]
-    hours = pd.read_csv(weather, parse_dates=["time_hour"], usecols=columns)
-    return flights.merge(hours, on=["origin", "time_hour"])
-
-
-@dag.task
-def by_weather(flights: pd.DataFrame) -> pd.DataFrame:
-    """Tell how many flights leave late by rain, wind and sight."""
-    import pandas as pd
-
-    bins = {
-        "rain": ("precip", [-1, 0, 0.1, 99], ["none", "light", "heavy"]),
-        "wind": ("wind_speed", [-1, 10, 20, 9999], ["up to 10 mph", "up to 20 mph", "more"]),
-        "sight": ("visib", [-1, 1, 5, 99], ["up to 1 mile", "up to 5 miles", "more"]),
-    }
-    parts = []
-    for measure, (column, edges, labels) in bins.items():
-        condition = pd.cut(flights[column], edges, labels=labels).rename("condition")
-        late = (flights["dep_delay"] >= LATE).groupby(condition, observed=True).agg(["size", "mean"])
-        part = late.rename(columns={"size": "flights", "mean": "late"}).reset_index()
-        parts.append(part.astype({"condition": "str"}).assign(measure=measure))
-    return pd.concat(parts, ignore_index=True)[["measure", "condition", "flights", "late"]]
-
-
-@dag.task
-def fit(flights: pd.DataFrame) -> dict[str, Any]:
+def fit(flights: DataFrame) -> dict[str, Any]:
     """Learn from the first four fifths of the days which flights leave late; test on the rest."""
     import pandas as pd
     from sklearn.ensemble import HistGradientBoostingClassifier
@@ -128,15 +90,8 @@ def fit(flights: pd.DataFrame) -> dict[str, Any]:
 
 
 @dag.task
-def days_of(flights: pd.DataFrame) -> pd.DataFrame:
-    """Tell how much of each day's flights left late."""
-    late = (flights["dep_delay"] >= LATE).groupby(flights["date"]).agg(["size", "mean"])
-    return late.rename(columns={"size": "flights", "mean": "late"}).reset_index()
-
-
-@dag.task
 def write_report(
-    template: str, days: pd.DataFrame, carriers: pd.DataFrame, weather: pd.DataFrame, model: dict[str, Any]
+    template: str, days: DataFrame, carriers: DataFrame, weather: DataFrame, model: dict[str, Any]
 ) -> dag.File:
     """Write the report: one HTML page that needs nothing else."""
     import tempfile
@@ -173,11 +128,41 @@ if not layout.is_laid_out(data):
     layout.lay_out(data, until=date(2013, 12, 30))
 
 days = [clean_day(dag.file(path)) for path in sorted((data / "flights").glob("*.csv"))]
-clean = all_days(days).artifact("clean", cadence="1d")
-delays = by_carrier(clean, dag.file(data / "airlines.csv")).artifact("delays_by_carrier", cadence="1d")
-joined = with_weather(clean, dag.file(data / "weather.csv")).named("joined")
-weather = by_weather(joined).artifact("weather_effect", cadence="7d")
-model = fit(joined).artifact("delay_model", cadence="7d")
-report = write_report(dag.file(here / "report.html.jinja"), days_of(clean), delays, weather, model).artifact(
-    "report"
+flights = pd.from_node(all_days(days)).artifact("clean", cadence="1d")
+late = flights["dep_delay"] >= LATE
+
+# How late each airline leaves.
+airlines = pd.read_csv(data / "airlines.csv").rename(columns={"name": "airline"})
+delays = (
+    flights.assign(late=late)
+    .groupby("carrier", as_index=False)
+    .agg(
+        flights=("flight", "size"),
+        mean_delay=("dep_delay", "mean"),
+        late=("late", "mean"),
+        cancelled=("cancelled", "mean"),
+    )
+    .merge(airlines, on="carrier")
+    .sort_values("mean_delay", ascending=False, ignore_index=True)
+    .artifact("delays_by_carrier", cadence="1d")
 )
+
+# Each flight with the weather of its airport in its hour, and how many leave late in which.
+hours = pd.read_csv(data / "weather.csv", parse_dates=["time_hour"], usecols=WEATHER)
+joined = flights.merge(hours, on=["origin", "time_hour"]).named("joined")
+effects = []
+for measure, (column, edges, labels) in CONDITIONS.items():
+    condition = pd.cut(joined[column], edges, labels=labels).rename("condition")
+    shares = (joined["dep_delay"] >= LATE).groupby(condition, observed=True).agg(["size", "mean"])
+    effect = shares.rename(columns={"size": "flights", "mean": "late"}).reset_index()
+    effects.append(effect.astype({"condition": "str"}).assign(measure=measure))
+weather = pd.concat(effects, ignore_index=True)[["measure", "condition", "flights", "late"]].artifact(
+    "weather_effect", cadence="7d"
+)
+
+model = fit(joined).artifact("delay_model", cadence="7d")
+
+by_day = late.groupby(flights["date"]).agg(["size", "mean"])
+by_day = by_day.rename(columns={"size": "flights", "mean": "late"}).reset_index().named("by_day")
+template = dag.file(here / "report.html.jinja")
+report = write_report(template, by_day, delays, weather, model).artifact("report")

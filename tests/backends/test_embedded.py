@@ -7,13 +7,16 @@ from dualdag.testing import BackendSuite
 
 class TestSync(BackendSuite):
     backend = "sync"
+    long = True
 
 
 class TestLocal(BackendSuite):
     backend = "local"
+    long = True
 
 
 class TestProcesses(BackendSuite):
     backend = "processes"
+    long = True
     kills = True
     stops = True

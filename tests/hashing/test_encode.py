@@ -10,7 +10,6 @@ import decimal
 import enum
 import fractions
 import functools
-import io
 import ipaddress
 import json
 import logging
@@ -20,13 +19,11 @@ import pathlib
 import pickle
 import random
 import re
-import socket
 import subprocess
 import sys
 import threading
 import types
 import uuid
-import weakref
 import zoneinfo
 from dataclasses import dataclass, field
 from itertools import combinations
@@ -52,22 +49,6 @@ NAMES = {
     "uuid": uuid,
     "zoneinfo": zoneinfo,
 }
-
-
-class FakeNode:
-    def __init__(self, key: bytes) -> None:
-        self._key = key
-
-    def __dualdag_node__(self) -> FakeNode:
-        return self
-
-
-class Lazy:
-    def __init__(self, node: FakeNode) -> None:
-        self.node = node
-
-    def __dualdag_node__(self) -> FakeNode:
-        return self.node
 
 
 @dataclass(frozen=True)
@@ -114,13 +95,15 @@ ALL_DIFFERENT = [
     "", "1", "a", "\ud800", b"", b"a", bytearray(b"a"), ..., NotImplemented, (), [], {}, set(), frozenset(),
     (1,), [1], {1}, frozenset({1}), {1: 1}, {1: None}, [[]], [()], ((),), [["a"], "b"], ["a", ["b"]], ["ab"],
     ["a", "b"], {"a": 1, "b": 2}, {"b": 2, "a": 1}, {True: 1}, {1.0: 1}, range(3), range(0, 3, 2), slice(1, 2),
-    dt.date(2024, 1, 2), dt.datetime(2024, 1, 2), dt.datetime(2024, 1, 2, fold=1),
-    dt.datetime(2024, 1, 2, tzinfo=dt.timezone.utc), dt.datetime(2024, 1, 2, tzinfo=zoneinfo.ZoneInfo("UTC")),
+    dt.date(2024, 1, 2), dt.datetime.fromisoformat("2024-01-02"),
+    dt.datetime.fromisoformat("2024-01-02").replace(fold=1),
+    dt.datetime(2024, 1, 2, tzinfo=dt.UTC), dt.datetime(2024, 1, 2, tzinfo=zoneinfo.ZoneInfo("UTC")),
     dt.time(1), dt.timedelta(1), dt.timezone(dt.timedelta(hours=1)), zoneinfo.ZoneInfo("Europe/Paris"),
-    decimal.Decimal("1"), decimal.Decimal("1.0"), fractions.Fraction(1, 2), uuid.UUID(int=1),
-    Path("a"), pathlib.PurePosixPath("a"), pathlib.PureWindowsPath("a"), re.compile("a"), re.compile("a", re.I),
-    re.compile(b"a"), array.array("i", [1]), array.array("h", [1]), collections.OrderedDict(a=1),
-    collections.defaultdict(int, a=1), collections.defaultdict(list, a=1), collections.Counter(a=1),
+    decimal.Decimal(1), decimal.Decimal("1.0"), fractions.Fraction(1, 2), uuid.UUID(int=1),
+    Path("a"), pathlib.PurePosixPath("a"), pathlib.PureWindowsPath("a"), re.compile("a"),
+    re.compile("a", re.IGNORECASE), re.compile(b"a"), array.array("i", [1]), array.array("h", [1]),
+    collections.OrderedDict(a=1), collections.defaultdict(int, a=1), collections.defaultdict(list, a=1),
+    collections.Counter(a=1),
     collections.deque([1]), collections.deque([1], maxlen=3), types.SimpleNamespace(a=1), Point(1, 2), (1, 2),
     Color.RED, Color.BLUE, Config(), Config(1), Config(names=["a"]), Slotted(1), Slotted(2), Words([1], "t"),
     Words([1], "u"), Words([2], "t"), int, bool, Color, Config, len, max, str.upper, str.lower, "a".join, "b".join,
@@ -166,7 +149,7 @@ def test_one_nan() -> None:
 
 def test_sets_have_no_order() -> None:
     letters = [chr(97 + i) for i in range(26)]
-    assert encode(set(letters)) == encode(set(reversed(letters)))
+    assert encode(set(letters)) == encode({*letters[13:], *letters[:13]})
     assert encode({frozenset({1, 2}), (3, "a")}) == encode({(3, "a"), frozenset({2, 1})})
     assert encode({len, max, Color, 1}) == encode({1, Color, max, len})
 
@@ -177,6 +160,8 @@ def test_strangers_of_a_type_have_their_own_encoding() -> None:
             return 7
 
     class Text(str):
+        __slots__ = ()
+
         def __str__(self) -> str:
             return "other"
 
@@ -290,86 +275,6 @@ def test_nested_sets_too_deep_are_a_clean_error() -> None:
         assert "too deep" in str(error)  # noqa: PT017
 
 
-def test_nodes_are_placeholders_in_order() -> None:
-    one, two = FakeNode(b"1"), FakeNode(b"2")
-    nodes: list[Any] = []
-    made = encode((one, [two, {"a": one}], Config(rate=two)), nodes)
-    assert nodes == [one, two, one, two]
-    others: list[Any] = []
-    assert encode((two, [one, {"a": two}], Config(rate=one)), others) == made
-    assert others == [two, one, two, one]
-    assert encode((one, 1), []) == encode((Lazy(two), 1), [])
-
-
-def test_what_stands_for_a_node_gives_its_node() -> None:
-    node = FakeNode(b"1")
-    nodes: list[Any] = []
-    encode((Lazy(node), [Lazy(node)]), nodes)
-    assert nodes == [node, node]
-
-
-def test_nodes_in_a_set_are_in_order_of_their_keys() -> None:
-    members = [FakeNode(bytes([i])) for i in range(20)]
-    nodes: list[Any] = []
-    encode({*members, "a"}, nodes)
-    assert nodes == members
-    nodes.clear()
-    encode(frozenset((node, 1) for node in members), nodes)
-    assert nodes == members
-
-
-def test_a_large_argument_with_a_node_in_it() -> None:
-    node = FakeNode(b"1")
-    nodes: list[Any] = []
-    large = [list(range(200)), [*range(200), node]]
-    encode((large, large), nodes)
-    assert nodes == [node, node]
-
-
-def test_a_failed_encoding_leaves_no_nodes_behind() -> None:
-    nodes: list[Any] = ["kept"]
-    with pytest.raises(FingerprintError):
-        encode((FakeNode(b"1"), [FakeNode(b"2"), socket.socket]) + (iter(()),), nodes)
-    assert nodes == ["kept"]
-
-
-def test_a_node_is_refused_where_none_may_stand() -> None:
-    with pytest.raises(FingerprintError, match="result of another task.*argument"):
-        encode([FakeNode(b"1")])
-
-
-def generator() -> Any:
-    yield 1
-
-
-class Held:
-    def __init__(self, conn: Any) -> None:
-        self.conn = conn
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        generator(), iter([1]), random.Random(1), np.random.default_rng(1), io.StringIO("a"), map(len, []),
-        threading.local(), types.SimpleNamespace(a=generator()), sys._getframe(), weakref.ref(Held),
-    ],
-    ids=lambda value: type(value).__name__,
-)  # fmt: skip
-def test_refused(value: Any) -> None:
-    with pytest.raises(FingerprintError, match="no content to hash"):
-        encode(value)
-
-
-def test_a_refusal_says_what_where_and_what_to_do(tmp_path: Path) -> None:
-    with (tmp_path / "f").open("w") as file, pytest.raises(FingerprintError) as caught:
-        encode([1, {"x": Held((2, file))}])
-    text = str(caught.value)
-    assert "TextIOWrapper has no content to hash" in text
-    assert "[1]['x'].conn[1] of a list" in text
-    assert "dag.register(" in text
-    assert isinstance(caught.value, TypeError)
-
-
 def test_a_registered_class_is_digested_as_taught() -> None:
     from dualdag.hashing import register
 
@@ -392,7 +297,7 @@ def test_code_counts_by_what_it_does() -> None:
     def two(x: int) -> int:
         return x + 2
 
-    def same(x):  # noqa: ANN001, ANN202
+    def same(x):
         """Doc."""
         return x + 1
 

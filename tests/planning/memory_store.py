@@ -48,6 +48,7 @@ class MemoryStore:
         self.damaged: set[str] = set()
         self.lookups = Counter()
         self.asked: list[list[bytes]] = []
+        self.log: dict[bytes, bytes] = {}  # action key -> digest of what was last made under it
 
     def _in_force(self, key):
         facts = self.facts.get(self.names.get(key, key))
@@ -86,6 +87,14 @@ class MemoryStore:
 
     def last_confirmed(self, name):
         return self.confirmed.get(name)
+
+    def all_actions(self):
+        return set(self.facts)
+
+    def snapshot(self):
+        facts = {action: tuple(found) for action, found in self.facts.items()}
+        history = {name: tuple(found) for name, found in self.history.items()}
+        return facts, dict(self.names), set(self.objects), history, dict(self.confirmed), set(self.marked)
 
     # What a run writes.
 

@@ -54,7 +54,8 @@ class Run:
     values: dict
     executed: list = field(default_factory=list)
     plans: list = field(default_factory=list)
-    seen: dict = field(default_factory=dict)  # position -> digests its users were given
+    actions: dict = field(default_factory=dict)  # position -> action key, of what was looked at
+    absent: set = field(default_factory=set)  # positions run although recorded: the value was not there
     warned: set = field(default_factory=set)
 
 
@@ -82,7 +83,7 @@ def steps_of_run(graph, store, objects, files, compute, *, now, refresh=()):
             plan = plan_graph(graph, store=store, files=view, refresh=named, refreshed=over, now=now)
             made.plans.append(plan)
         made.plan = plan
-        made.seen = {}
+        made.actions = {}
         carrier = _Carrier(plan, store, objects, view, compute, made)
         try:
             yield from carrier.carry_out()
@@ -97,7 +98,7 @@ class _Carrier:
         self.plan, self.store, self.objects, self.view = plan, store, objects, view
         self.compute, self.made = compute, made
         self.graph = plan.graph
-        self.values, self.digests = {}, {}
+        self.values, self.digests, self.results = {}, {}, {}
         self.eff = dict(enumerate(plan.effective))
         self.traces = dict(enumerate(plan.traces))
         self.done = set()
@@ -113,9 +114,10 @@ class _Carrier:
                 yield from self.digest(i)
         for i in plan.roots:
             yield from self.value(i)
-            self.publish(i)
         for i in plan.targets:
             self.made.values[i] = yield from self.value(i)
+        for i in plan.roots:
+            self.publish(i)
 
     def digest(self, i):
         if i not in self.digests:
@@ -142,7 +144,8 @@ class _Carrier:
         digests = []
         for j in self.graph.inputs[i]:
             digests.append((yield from self.digest(j)))
-        return action_key(self.graph.nodes[i]._own, digests)
+        self.made.actions[i] = action_key(self.graph.nodes[i]._own, digests)
+        return self.made.actions[i]
 
     def resolve(self, i):
         """Settle a check: find the result by the inputs' digests, or run."""
@@ -165,7 +168,9 @@ class _Carrier:
         if node.op.kind != "call":
             return self.view.value(i)
         if i in plan.pins:
-            return self.objects[plan.pins[i].checksum]
+            checksum = plan.pins[i].checksum
+            assert checksum in self.store.objects, "the value of a pinned artifact is gone"
+            return self.objects[checksum]
         yield from self.digest(i)
         if i not in self.values:
             found = self.in_force(i)
@@ -188,6 +193,13 @@ class _Carrier:
         for j in inputs[: len(inputs) - after]:
             given[graph.nodes[j]._key] = yield from self.value(j)
         action = yield from self.action_of(i)
+        if action in self.results:
+            self.values[i], self.digests[i] = self.results[action]
+            self.store.put_record(replace(self.store.records([action])[action], trace=self.trace(i)))
+            return
+        known = self.store.records([action]).get(action)
+        if known is not None and known.checksum not in self.store.objects:
+            self.made.absent.add(i)
         yield i
         args = map_nodes(node.args, lambda n: given[n._key])
         named = map_nodes(dict(node.kwargs), lambda n: given[n._key])
@@ -204,6 +216,7 @@ class _Carrier:
         keep = self.keeps(i)
         record = Record(self.graph.nodes[i]._own, trace, action, mine, checksum_of(value) if keep else None)
         self.objects[checksum_of(value)] = value
+        store.log[action] = mine
         known = store.records([trace, action])
         known = known.get(trace) or known.get(action)
         expected = plan.recipes.get(i) or (known if i in self.digests else None)
@@ -226,7 +239,7 @@ class _Carrier:
                 else:
                     store.supersede(replace(record, checksum=checksum_of(value)))
             self.eff[i] = effective_key(trace, store.superseded())
-        self.values[i], self.digests[i] = value, mine
+        self.values[i], self.digests[i] = self.results[action] = value, mine
 
     def keeps(self, i):
         graph, plan = self.graph, self.plan

@@ -269,10 +269,10 @@ class _ProcessesSession:
         return dropped
 
     def close(self, *, hard: bool) -> None:
-        del hard  # what still runs can be ended, so it is
-        for busy in self._busy:
+        # What still runs can be ended, so it is; after an interruption no process is left at all.
+        for busy in (*self._busy, *(self._idle if hard else ())):
             busy.worker.kill()
-        for idle in self._idle:
+        for idle in () if hard else self._idle:
             self._pool.give_back(idle.worker)
         self._busy, self._idle = [], []
         self._values.clear()
