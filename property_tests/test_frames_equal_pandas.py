@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import dualdag.pandas as lazy
+from dualdag.frames import ColumnNotFoundError
 from tests.frames.conftest import Evaluator
 from tests.frames.world import assert_same, kind_of, value_of
 
@@ -152,6 +153,11 @@ def test_any_chain_equals_pandas(start: pandas.DataFrame, ops: list[str], end: s
         assert isinstance(got, type(wanted)), f"pandas raises {wanted!r}, not {got!r}"
         return
     if told_lazily == "error":
+        # A list of as many names as there are rows is a list of groups to pandas if one of them is no
+        # column; the schema can't tell how many rows there will be, and such a name is an error to us.
+        if isinstance(got, ColumnNotFoundError) and "[" in "".join([*ops, end]):
+            assert "groupby" in str(got) or "value_counts" in str(got)
+            return
         raise got
     assert_same(got[1], wanted[1])
     handle = got[0]._handle

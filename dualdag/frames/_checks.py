@@ -101,6 +101,8 @@ def check_labels(empty: Any, labels: Any, what: str, *, levels: bool = False) ->
     wanted = labels if isinstance(labels, list) else [labels]
     columns = empty.columns
     missing = [one for one in wanted if _is_label(one) and one not in columns]
+    if what.startswith((".groupby", ".value_counts")) and len(missing) == len(wanted) > 1:
+        return  # not one of them is a column: they may well be a group for each row
     if levels:
         missing = [one for one in missing if one not in empty.index.names]
     if missing:

@@ -110,7 +110,9 @@ def _column(self: Any, name: str) -> Any:
     meta = handle.meta
     known = None if meta is None else meta.columns
     if known is None and not name.startswith("_") and handle.kind != "series":
-        return self[name]
+        made = wrap(derive(handle, (step(f".{name}"),), "any"))
+        object.__setattr__(made, "_owner", (self, name, handle))  # it may turn out to be a method
+        return made
     if known is not None and name in known:
         return self[name]
     if name.startswith("_"):

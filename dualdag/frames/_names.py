@@ -48,14 +48,14 @@ def owner_class(owner: str) -> Any:
 
 @lru_cache(maxsize=256)
 def public(owner: str) -> frozenset[str]:
-    """Return the public names of a class; ``"Unknown"`` has those of frames, series and indexes.
+    """Return the public names of a class; ``"Unknown"`` has those of frames and series.
 
     Indexes have the names of all kinds of index, since which kind one is only the values may tell.
     """
     if owner == "UnknownGroupBy":
         return public("DataFrameGroupBy") | public("SeriesGroupBy")
     if owner == "Unknown":
-        return public("DataFrame") | public("Series") | public("Index")
+        return public("DataFrame") | public("Series")
     classes = INDEX_CLASSES if owner == "Index" else (owner,)
     return frozenset(n for one in classes for n in dir(owner_class(one)) if not n.startswith("_"))
 

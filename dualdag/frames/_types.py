@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 from dualdag.frames import _items
 from dualdag.frames._errors import missing_attribute
-from dualdag.frames._lazy import CLASSES, Lazy, PandasType
+from dualdag.frames._lazy import CLASSES, Lazy, PandasType, wrap
 from dualdag.frames._members import member, names_in
 from dualdag.frames._names import INDEX_CLASSES
 from dualdag.frames._operators import give_operators, unary
@@ -234,6 +234,13 @@ class Unknown(_Number, _Table):
 
     __slots__ = ()
     _members = "Unknown"
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self._owner is None:
+            raise TypeError(f"{self!r} is not callable.")
+        _, name, handle = self._owner
+        made = (name, tuple(freeze(one) for one in args), {key: freeze(one) for key, one in kwargs.items()})
+        return wrap(derive(handle, (made,), "any"))
 
     def __bool__(self) -> bool:
         return bool(self.compute())

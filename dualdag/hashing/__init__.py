@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from dualdag.hashing._encode import encode
 from dualdag.hashing._fingerprint import Fingerprint, Reached, fingerprint, moved, shared_walk
 from dualdag.hashing._keys import SCHEMA, action_key, combine, hash_key
+from dualdag.hashing._reach import Walk
 
 if TYPE_CHECKING:
     from dualdag.hashing._files import DigestCache, FileToken, digest_file, expand, file_token
@@ -22,6 +23,7 @@ __all__ = [
     "FileToken",
     "Fingerprint",
     "Reached",
+    "Walk",
     "action_key",
     "combine",
     "digest_file",

@@ -298,8 +298,7 @@ def encode(obj: Any, nodes: list[Any] | None = None) -> bytes:
     obj : object
         Any value made of plain data, dataclasses, frames, arrays, functions, classes.
     nodes : list or None
-        Takes, in order, the node of each object in `obj` that stands for one; such an object is
-        written as a placeholder.  None refuses them.
+        Takes, in order, the nodes that stand in `obj`, each written as a placeholder.  None refuses them.
 
     Returns
     -------

@@ -132,18 +132,23 @@ class Fingerprint:
         return Fingerprint, (self.digest, self.reached)
 
 
-def fingerprint(fn: Callable[..., Any]) -> Fingerprint:
+def fingerprint(fn: Callable[..., Any], walk: Walk | None = None) -> Fingerprint:
     """Return the fingerprint of a function.
 
     It changes with the code, the defaults, the closed-over and global values, and with all
-    functions and classes of the project that it reaches.  It does not change with comments, docstrings, formatting,
-    annotations, or when a file is moved.  What is installed counts by name and version.
+    functions and classes of the project that it reaches.  It does not change with comments,
+    docstrings, formatting, annotations, or when a file is moved.  What is installed counts by name
+    and version.  The class of an argument of a call, what ``eval`` runs, other processes, and
+    files and environment read while running are not seen.
 
     Parameters
     ----------
     fn : callable
         A function, lambda, ``functools.partial``, builtin, method, class, object with
         ``__call__``, or a task.
+    walk : Walk, optional
+        What other functions reached already: for a block of time in which nothing that they read is
+        bound anew.  None takes that of `shared_walk`, else begins from nothing.
 
     Returns
     -------
@@ -163,8 +168,7 @@ def fingerprint(fn: Callable[..., Any]) -> Fingerprint:
     (False, True)
     """
     plain = getattr(type(fn), "__dualdag_fn__", None) and fn.__dualdag_fn__  # type: ignore[attr-defined]
-    walk = _shared.get() or Walk()
-    vertex = walk.root(plain or fn)
+    vertex = (walk or _shared.get() or Walk()).root(plain or fn)
     assert vertex.digest is not None  # noqa: S101 - a root is settled
     return Fingerprint(_salted(vertex.digest), partial(_collect, vertex))
 

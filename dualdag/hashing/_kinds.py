@@ -343,9 +343,11 @@ def _offered(obj: Any, encoder: Encoder) -> bytes | None:
     home = type(obj).__module__
     for place in (home, home.partition(".")[0]):
         module = sys.modules.get(place)
-        origin = origin_of_module(module) if module is not None else None
-        name = next((n for n, value in vars(module).items() if value is obj), None) if module is not None else None
-        if module is not None and origin is not None and name is not None:
+        if module is None:
+            continue
+        origin = origin_of_module(module)
+        name = next((name for name, value in vars(module).items() if value is obj), None)
+        if origin is not None and name is not None:
             return _named(origin, module, name, encoder)
     return None
 

@@ -152,7 +152,7 @@ class Walk:
         """Write a function, class or module: what is installed by name and version, else as a reference."""
         if isinstance(obj, FunctionType):
             origin = origin_of_globals(obj.__globals__)
-            if origin is not None and obj.__closure__ is None and "__wrapped__" not in obj.__dict__:
+            if origin is not None and _is_told_by_name(obj):
                 encoder.origins[origin] = None
                 return origin.head + text(str(obj.__globals__.get("__name__"))) + text(obj.__code__.co_qualname)
         elif isinstance(obj, type):
@@ -244,7 +244,10 @@ class Walk:
         """Write a function that an installed package made here: around one of the project, as decorators do."""
         vertex.origins[origin] = None
         vertex.head = origin.head + text(str(fn.__globals__.get("__name__"))) + text(fn.__code__.co_qualname)
+        if fn.__code__.co_name == "<lambda>":
+            vertex.head += found.digest
         self._encoder = self._lenient
+        self._defaults(vertex, fn)
         if fn.__closure__ is not None:
             self._cells(vertex, fn, found)
         wrapped = fn.__dict__.get("__wrapped__")
@@ -344,6 +347,14 @@ class Walk:
         self._encoder = self._lenient
         for name, value in rows:
             self._value(vertex, "global", name, value, None, 0)
+
+
+def _is_told_by_name(fn: FunctionType) -> bool:
+    """Tell whether a function of an installed package is whole as it stands there."""
+    if fn.__closure__ is not None or "__wrapped__" in fn.__dict__:
+        return False
+    code = fn.__code__
+    return code.co_name != "<lambda>" and not (fn.__defaults__ and "<locals>" in code.co_qualname)
 
 
 def _class_vertex(cls: type, via: object) -> Vertex:

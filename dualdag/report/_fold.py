@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import posixpath
 from collections.abc import Hashable
 from typing import TYPE_CHECKING
@@ -60,7 +61,7 @@ def _classes(graph: Graph, *, folded: bool) -> list[int]:
             key = (kind, node.name, _takers(graph, consumers[i]))
         else:
             name = graph.label(i) if node._op.prefix in few else ""
-            item = repr(node._args[1])[:40] if node._op.label == "getitem" and len(node._args) == 2 else ""
+            item = repr(node._args[1])[:40] if node._op.fn is operator.getitem else ""
             key = (node._op.prefix, name, item, frozenset([classes[j] for j in graph.inputs[i]]))
         classes.append(numbers.setdefault(key, len(numbers)))
     return classes

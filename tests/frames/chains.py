@@ -586,6 +586,11 @@ mi.groupby("one").y.mean()
 mi.groupby(level=["one", "two"]).sum()
 mi.groupby("one").x.transform("sum")
 df.groupby("k").i.sum().loc["a"]
+df.groupby("k").t.max().loc["a"].isoformat()
+df.groupby("k").t.max().loc["a"].day
+df.groupby("k").k.max().loc["a"].upper()
+df.pivot_table(index="g", values="i").i
+df.pivot_table(index="g", values="i").i.sum()
 df.groupby("k").f.mean().to_dict()
 df.groupby("g").i.agg(pd.Series.max)
 df.groupby("k").any()

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dualdag.hashing import fingerprint, shared_walk
+from dualdag.hashing import Walk, fingerprint, shared_walk
 from dualdag.hashing._bytecode import scan
 from tests.hashing.programs import load
 
@@ -116,6 +116,8 @@ def test_a_shared_walk_changes_no_digest(tmp_path: Path) -> None:
     alone = [fingerprint(getattr(module, f"f{i}")).digest for i in range(20)]
     with shared_walk():
         assert [fingerprint(getattr(module, f"f{i}")).digest for i in range(20)] == alone
+    walk = Walk()
+    assert [fingerprint(getattr(module, f"f{i}"), walk).digest for i in reversed(range(20))] == alone[::-1]
     assert len(set(alone)) == 20
 
 

@@ -159,3 +159,12 @@ def test_objects_of_class_makers_have_stable_fingerprints(tmp_path: Path) -> Non
         assert len(made) == 1
         found += made
     assert len(set(found)) == len(edits)
+
+
+def test_two_lambdas_of_a_package_are_two() -> None:
+    import contextlib
+
+    names = vars(contextlib)
+    one, two, three = (eval(text, names) for text in ("lambda x: x + 1", "lambda x: x + 2", "lambda x: x + 1"))
+    assert fingerprint(one) == fingerprint(three) != fingerprint(two)
+    assert fingerprint(eval("lambda x=1: x", names)) != fingerprint(eval("lambda x=2: x", names))

@@ -142,4 +142,4 @@ def test_one_place_decodes():
 
 def test_what_unpickles_pipes_never_sees_stored_bytes():
     assert not calls({"get_object", "_fs"}) & PIPES
-    assert calls({"get_object"}) <= {"store/_store.py", "cli/_output.py"}
+    assert calls({"get_object"}) <= {"store/_store.py", "cli/_output.py", "cli/_values.py"}

@@ -1,0 +1,220 @@
+"""The command as a process: exit status, pipes, purity of JSON, interruption, what it costs to start."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+COMMAND = [sys.executable, "-m", "dualdag"]
+
+
+def flow(text, name="flow.py"):
+    Path(name).write_text("import os, subprocess, sys, time\nimport dualdag as dag\n" + text)
+    return name
+
+
+def dualdag(*arguments, **options):
+    return subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, check=False, **options)
+
+
+FAILING = """
+def helper(x):
+    raise ValueError("no good: " + x)
+
+@dag.task
+def boom(x):
+    return helper(x)
+
+dag.task(len)([1]).artifact("fine")
+boom("a").artifact("one")
+boom("b").artifact("two")
+"""
+
+
+@pytest.mark.parametrize("backend", ["sync", "local", "processes"])
+def test_a_failing_task_shows_the_users_frames_alone(backend):
+    done = dualdag("run", flow(FAILING), "one", "--backend", backend, "--progress", "off")
+    assert done.returncode == 1
+    lines = done.stderr.splitlines()
+    assert lines[0] == "Traceback (most recent call last):"
+    assert [line.split(", in ")[1] for line in lines if line.startswith("  File")] == ["boom", "helper"]
+    assert lines[-2] == "ValueError: no good: a"
+    assert lines[-1].startswith("in 'one', made at ")
+    assert lines[-1].endswith("flow.py:12")
+    assert "dualdag" not in done.stderr.replace(str(Path.cwd()), "")
+
+
+def test_keep_going_tells_of_all():
+    done = dualdag("run", flow(FAILING), "--keep-going", "--json")
+    assert done.returncode == 1
+    error = json.loads(done.stdout)["error"]
+    assert sorted(one["message"] for one in error["errors"]) == ["no good: a", "no good: b"]
+    assert all("helper" in one["traceback"] for one in error["errors"])
+    assert done.stderr.count("ValueError: no good") == 2
+    assert dualdag("get", "fine").stdout == "1\n"
+
+
+def test_errors_of_ours_within_a_task_are_failures_of_the_task():
+    text = "@dag.task\ndef nested():\n    return dag.run(dag.value(1))\nnested().artifact('x')\n"
+    done = dualdag("run", flow(text), "--progress", "off")
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
+    text = "@dag.task\ndef lines():\n    return (i for i in range(3))\nlines().artifact('x')\n"
+    done = dualdag("run", flow(text), "--progress", "off")
+    assert done.returncode == 1
+    assert "lines" in done.stderr
+
+
+def test_a_flow_that_raises():
+    done = dualdag("run", flow("def inner():\n    return {}['k']\ninner()\n"))
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert [line.split(", in ")[1] for line in done.stderr.splitlines() if "File" in line] == ["<module>", "inner"]
+    assert done.stderr.endswith("KeyError: 'k'\n")
+
+
+def test_a_flow_that_is_no_python():
+    done = dualdag("plan", flow("def f(:\n"), "--json")
+    assert done.returncode == 2
+    assert "invalid syntax" in json.loads(done.stdout)["error"]["message"]
+    assert "site-packages" not in done.stderr
+
+
+def test_a_flow_that_exits():
+    done = dualdag("run", flow("sys.exit('bye')\n"))
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: flow.py ended the program")
+
+
+NOISY = """
+print("imported")
+@dag.task
+def noisy(x):
+    print("from python")
+    os.write(1, b"from the system\\n")
+    subprocess.run([sys.executable, "-c", "print('from a process')"], check=True)
+    return x
+
+noisy(1).artifact("noisy")
+"""
+
+
+@pytest.mark.parametrize("backend", ["sync", "local", "processes"])
+def test_json_is_all_there_is_on_stdout(backend):
+    done = dualdag("run", flow(NOISY), "--json", "--backend", backend, "--progress", "lines")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["executed"] == 1
+    for text in ("imported", "from python", "from the system", "from a process", "noisy: done"):
+        assert text in done.stderr
+
+
+def test_output_of_tasks_is_theirs_without_json():
+    done = dualdag("run", flow(NOISY), "--progress", "off")
+    assert "from python" in done.stdout
+    assert done.stderr == ""
+
+
+def test_a_reader_that_has_enough():
+    text = "part = dag.task(lambda i: i)\nfor i in range(2000):\n    part(i).artifact(f'a{i}')\n"
+    process = subprocess.Popen(
+        [*COMMAND, "graph", flow(text)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == "digraph dualdag {\n"
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    assert process.wait() == 0
+
+
+def test_a_console_of_few_characters():
+    text = "dag.task(len)([1]).named('naïve 日本').artifact('x')\ndag.task(len)('é→').named('日本')\n"
+    text += "dag.task(str)(dag.task(len)('é').named('日本')).artifact('y')\n"
+    done = dualdag("plan", flow(text), env={**os.environ, "PYTHONIOENCODING": "ascii"})
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.isascii()
+    assert "\\u65e5" in done.stdout
+
+
+LONG = """
+@dag.task
+def quick():
+    return 1
+
+@dag.task
+def long(x):
+    open("begun", "w").close()
+    time.sleep(60)
+    return x
+
+long(quick().artifact("quick")).artifact("long")
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="sends signals")
+@pytest.mark.parametrize("backend", ["sync", "local", "processes"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted(backend, number):
+    process = subprocess.Popen(
+        [*COMMAND, "run", flow(LONG), "--json", "--backend", backend],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    until = time.monotonic() + 60
+    while not Path("begun").exists() and time.monotonic() < until:
+        time.sleep(0.02)
+    time.sleep(0.1)
+    process.send_signal(number)
+    began = time.monotonic()
+    out, err = process.communicate(timeout=30)
+    assert time.monotonic() - began < 5
+    assert process.returncode == 130
+    assert json.loads(out)["error"]["type"] == "KeyboardInterrupt"
+    assert "Traceback" not in err
+    assert dualdag("get", "quick").stdout == "1\n"
+    time.sleep(0.7)
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)
+
+
+def test_interrupted_while_a_flow_is_imported():
+    process = subprocess.Popen(
+        [*COMMAND, "plan", flow("open('begun', 'w').close()\ntime.sleep(60)\n")],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not Path("begun").exists():
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=30)[1] == "interrupted; what had finished is kept\n"
+    assert process.returncode == 130
+
+
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_starts_quickly(option):
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    took = []
+    for _ in range(4):
+        began = time.perf_counter()
+        assert dualdag(option, env=env).returncode == 0
+        took.append(time.perf_counter() - began)
+    assert min(took) < 0.3
+
+
+def test_help_loads_nothing_heavy():
+    code = (
+        "import sys\nfrom dualdag.cli._main import cli\n"
+        "try:\n    cli.main(['--help'])\nexcept SystemExit:\n    pass\n"
+        "heavy = {'pandas', 'numpy', 'pyarrow', 'rich', 'fsspec', 'dualdag.execution', 'dualdag.store'}\n"
+        "print(sorted(heavy & set(sys.modules)), file=sys.stderr)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr == "[]\n"
