@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["note_tokens", "read_files"]
 
 _READERS = 8
+#: Seconds after which a file with fine stamps is no longer racy.
+_SETTLE = 0.011
 
 Tokens = dict[str, "FileToken | None"]
 
@@ -48,7 +51,13 @@ def read_files(files: FileView, urls: Iterable[str], tokens: Tokens) -> None:
 
 
 def _read(url: str) -> tuple[FileToken | None, bytes]:
-    return file_token(url), digest_file(url)
+    token = file_token(url)
+    if token is not None and token.racy:
+        # Where stamps are fine, a moment later they tell the last write from the next one, and what is
+        # read can be remembered; else the file would be read again by the next plan.
+        time.sleep(_SETTLE)
+        token = file_token(url)
+    return token, digest_file(url)
 
 
 def note_tokens(plan: Plan, files: FileView, tokens: Tokens) -> bool:

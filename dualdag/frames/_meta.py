@@ -17,7 +17,7 @@ from dualdag.frames._ops import Handle, known
 from dualdag.frames._steps import Step, step
 from dualdag.frames._words import words
 
-__all__ = ["Meta", "handles_in", "infer", "literal", "meta_of", "as_numbers", "of_function", "quietly"]
+__all__ = ["Meta", "as_numbers", "handles_in", "infer", "literal", "meta_of", "of_function", "quietly"]
 
 
 @dataclass(frozen=True, slots=True)

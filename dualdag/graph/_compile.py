@@ -261,19 +261,22 @@ def check_fingerprints(graph: Graph) -> None:
     GraphError
         When a function, or something it reaches, changed since its nodes were made; it names what.
     """
-    from dualdag.hashing import fingerprint, moved
+    from dualdag.hashing import fingerprint, moved, shared_walk
 
     ops: dict[int, tuple[Op, int]] = {}
     for i, node in enumerate(graph.nodes):
         ops.setdefault(id(node._op), (node._op, i))
-    for op, i in ops.values():
-        if op.fn is None or op.fingerprint is None:
-            continue
-        now = fingerprint(op.fn)
-        if now.digest != op.fingerprint.digest:
+    with shared_walk():
+        taken = [
+            (op.fingerprint, fingerprint(op.fn), i)
+            for op, i in ops.values()
+            if op.fn is not None and op.fingerprint is not None
+        ]
+    for before, now, i in taken:
+        if now.digest != before.digest:
             node = graph.nodes[i]
             raise GraphError(
-                f"{moved(op.fingerprint, now)} changed after node {node.label!r} was made at {node.site}: "
+                f"{moved(before, now)} changed after node {node.label!r} was made at {node.site}: "
                 "build the graph again, so that what is hashed is what runs."
             )
     new_hold()

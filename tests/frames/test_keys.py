@@ -90,7 +90,9 @@ def key(source: str) -> str:
     return str(made.key)
 
 
-@pytest.mark.parametrize("spellings", SPELLINGS, ids=[one[0] for one in SPELLINGS[:1]] + list(map(str, range(1, len(SPELLINGS)))))
+@pytest.mark.parametrize(
+    "spellings", SPELLINGS, ids=[one[0] for one in SPELLINGS[:1]] + list(map(str, range(1, len(SPELLINGS))))
+)
 def test_spellings_of_one_meaning_are_one_node(spellings: tuple[str, ...]) -> None:
     assert len({key(one) for one in spellings}) == 1
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.frames.world import assert_same, value_of
 
-MODULE = '''
+MODULE = """
 import numpy as np
 import PANDAS as pd
 
@@ -73,11 +73,29 @@ best = float(delays["mean"].min())
 summary = {"rows": len(clean), "best": best, "carriers": sorted(clean.carrier.unique()), "share": share}
 clean.columns = [name.upper() for name in clean.columns]
 melted = clean.melt(id_vars=["CARRIER"], value_vars=["Z", "RANK"]).dropna().query("value > 1")
-'''  # fmt: skip
-NAMES = (
-    "flights delays shares wide worst clean top daily rolled counts dummies joined text table missing applied "
-    "quantiles share summary melted"
-).split()
+"""  # fmt: skip
+NAMES = [
+    "flights",
+    "delays",
+    "shares",
+    "wide",
+    "worst",
+    "clean",
+    "top",
+    "daily",
+    "rolled",
+    "counts",
+    "dummies",
+    "joined",
+    "text",
+    "table",
+    "missing",
+    "applied",
+    "quantiles",
+    "share",
+    "summary",
+    "melted",
+]
 
 
 @pytest.fixture

@@ -72,7 +72,7 @@ def test_every_name_of_a_view(source: str, owner: str, evaluator: Any) -> None:
     view = eval(source, world(pd))
     assert isinstance(view, View)
     assert view._owner == owner
-    wanted = {one for one in own_names(owner_class(owner)) if "_" != one[0]}
+    wanted = {one for one in own_names(owner_class(owner)) if one[0] != "_"}
     assert wanted <= set(dir(view))
     # These draw, or ask for what only some values have.
     for one in wanted - {"plot", "hist", "boxplot", "online", "freq", "unit", "tz", "ordered", "dtype"}:
