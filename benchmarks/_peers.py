@@ -1,6 +1,6 @@
 """The same thousand no-ops, cached, written for each peer as its own manual does."""
 
-JOBLIB = '''
+JOBLIB = """
 import json, sys, time
 from joblib import Memory
 memory = Memory("cache", verbose=0)
@@ -20,9 +20,9 @@ def run(count):
 
 count = int(sys.argv[1])
 print(json.dumps({"run": run(count), "again": run(count)}))
-'''
+"""
 
-REDUN = '''
+REDUN = """
 import json, logging, sys, time
 from redun import Scheduler, task
 from redun.config import Config
@@ -47,9 +47,9 @@ def run(count):
 
 count = int(sys.argv[1])
 print(json.dumps({"run": run(count), "again": run(count)}))
-'''
+"""
 
-PIPEFUNC = '''
+PIPEFUNC = """
 import json, sys, time
 import numpy as np
 from pipefunc import Pipeline, pipefunc
@@ -72,9 +72,9 @@ def run(count):
 
 count = int(sys.argv[1])
 print(json.dumps({"run": run(count), "again": run(count)}))
-'''
+"""
 
-HAMILTON = '''
+HAMILTON = """
 import json, sys, time, types
 from hamilton import driver
 
@@ -99,6 +99,6 @@ def run(flow, count):
 count = int(sys.argv[1])
 flow = module(count)
 print(json.dumps({"run": run(flow, count), "again": run(flow, count)}))
-'''
+"""
 
 NOOPS = {"joblib.Memory": JOBLIB, "redun": REDUN, "pipefunc": PIPEFUNC, "Hamilton": HAMILTON}

@@ -1,6 +1,6 @@
 """What the figures run, each in a fresh process; the last line printed is a JSON document."""
 
-MILLION = '''
+MILLION = """
 import gc, json, os, resource, time
 import dualdag as dag
 from dualdag import _api
@@ -40,9 +40,9 @@ assert plan.counts["run"] + plan.counts["check"] == count
 rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 print(json.dumps({"build": build_seconds, "plan": plan_seconds, "again": again, "rss": rss,
                   "bytes": (after - before) / count}))
-'''
+"""
 
-_GRAPH_100K = '''
+_GRAPH_100K = """
 import dualdag as dag
 
 @dag.task
@@ -68,14 +68,14 @@ def graph(folder):
             ends.append(node)
         artifacts.append(gather(*ends).artifact(f"part{a}"))
     return artifacts
-'''
+"""
 
 UNCHANGED = (
-    '''
+    """
 import json, os, subprocess, sys, time
-'''
+"""
     + _GRAPH_100K
-    + '''
+    + """
 folder = os.path.abspath("in")
 if len(sys.argv) == 2:
     os.mkdir("in")
@@ -101,10 +101,10 @@ else:
     seconds = time.perf_counter() - start
     counted = dict(stores[0].lookups)
     print(json.dumps([seconds, counted, plan.counts["run"] + plan.counts["check"]]))
-'''
+"""
 )
 
-DEEP = '''
+DEEP = """
 import json, time
 import dualdag as dag
 
@@ -132,9 +132,9 @@ if __name__ == "__main__":
     start = time.perf_counter()
     assert dag.run(node) == sum(range(count))
     print(json.dumps({"chain": chain, "fan": time.perf_counter() - start}))
-'''
+"""
 
-NOOPS = '''
+NOOPS = """
 import json, sys, time
 import dualdag as dag
 
@@ -156,9 +156,9 @@ run = time.perf_counter() - start
 start = time.perf_counter()
 dag.run(target)
 print(json.dumps({"run": run, "again": time.perf_counter() - start}))
-'''
+"""
 
-DIGESTS = '''
+DIGESTS = """
 import json, sys, time
 import numpy as np, pandas as pd
 import dask.base, joblib
@@ -189,9 +189,9 @@ for name, digest in peers.items():
     digest(frame)
     result[name] = time.perf_counter() - start
 print(json.dumps(result))
-'''
+"""
 
-FLIGHTS = '''
+FLIGHTS = """
 import json, os, subprocess, sys, time
 root, repeat = sys.argv[1], int(sys.argv[2])
 command = [sys.executable, "-m", "dualdag", "run", os.path.join(root, "examples", "flights", "flow.py")]
@@ -208,4 +208,4 @@ for _ in range(repeat):
     assert report["executed"] == 0, report
     second.append(seconds)
 print(json.dumps({"first": first, "second": second}))
-'''
+"""

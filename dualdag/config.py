@@ -14,11 +14,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from dualdag.errors import ConfigError, did_you_mean
 
-__all__ = ["Settings", "configure", "cores", "environment", "parse_bytes", "project_table", "settings", "user_cache_folder"]
+__all__ = [
+    "Settings",
+    "configure",
+    "cores",
+    "environment",
+    "parse_bytes",
+    "project_table",
+    "settings",
+    "user_cache_folder",
+]
 
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off", ""}
@@ -305,7 +314,7 @@ class configure:  # noqa: N801 - used as a function
                 else:
                     _configured[name] = value
 
-    def __enter__(self) -> configure:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:

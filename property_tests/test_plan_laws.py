@@ -1,8 +1,6 @@
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from dualdag.errors import CorruptObjectError
-from dualdag.planning import plan_graph
 from property_tests.reference_model import Model
 from tests.planning.plan_world import World, happen, histories, refresh_of
 

@@ -38,9 +38,7 @@ def cli() -> None:
 @click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Workers of an embedded backend.")
 @click.option("--keep-going", is_flag=True, help="Run all that does not depend on a failure.")
 @click.option("--progress", type=click.Choice(["auto", "bar", "lines", "off"]), help="How progress is shown.")
-def run(
-    arguments: tuple[str, ...], given: Mapping[str, str], refresh: tuple[str, ...], **options: Any
-) -> Answer:
+def run(arguments: tuple[str, ...], given: Mapping[str, str], refresh: tuple[str, ...], **options: Any) -> Answer:
     """Run the named artifacts of a flow, or all."""
     from dualdag import _api
     from dualdag.cli import _output
@@ -54,9 +52,7 @@ def run(
 
 
 @_refresh
-def plan(
-    arguments: tuple[str, ...], given: Mapping[str, str], refresh: tuple[str, ...], store: str | None
-) -> Answer:
+def plan(arguments: tuple[str, ...], given: Mapping[str, str], refresh: tuple[str, ...], store: str | None) -> Answer:
     """Say what would run, and why; run nothing."""
     from dualdag import _api
     from dualdag.cli import _output
@@ -66,9 +62,7 @@ def plan(
 
 
 @click.option("--output", "-o", metavar="FILE", help="A .svg, .html, .dot or .mmd file; without it, DOT on stdout.")
-def graph(
-    arguments: tuple[str, ...], given: Mapping[str, str], store: str | None, output: str | None
-) -> Answer:
+def graph(arguments: tuple[str, ...], given: Mapping[str, str], store: str | None, output: str | None) -> Answer:
     """Draw the graph of a flow, coloured by its plan."""
     from dualdag.cli import _picture
 

@@ -91,9 +91,7 @@ def _due(store: Store, row: Artifact) -> str:
     cadence = parse_cadence(version.cadence, version.tz)
     confirmed = store.last_confirmed(row.name)
     now = datetime.now(UTC)
-    at = next_due(
-        cadence, last=version.created, confirmed=None if confirmed is None else confirmed.created, now=now
-    )
+    at = next_due(cadence, last=version.created, confirmed=None if confirmed is None else confirmed.created, now=now)
     if at is None:
         return ""
     return "now" if at <= now else when_text(at)
@@ -158,9 +156,7 @@ def _show_runs(rows: Sequence[Run]) -> None:
     if not rows:
         print("no runs yet: dualdag run FLOW makes one")
         return
-    cells = [
-        [row.id, when_text(row.started), _took(row), row.status, str(row.info.get("backend", ""))] for row in rows
-    ]
+    cells = [[row.id, when_text(row.started), _took(row), row.status, str(row.info.get("backend", ""))] for row in rows]
     print_table(["run", "began", "took", "status", "backend"], cells, right=[2])
 
 

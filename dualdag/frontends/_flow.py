@@ -217,9 +217,7 @@ def _put_on_path(folder: str, *, first: bool) -> None:
 def _import(place: _Place) -> ModuleType:
     _put_on_path(place.folder, first=place.first)
     loader = _Loader(place.name, str(place.path))
-    spec = spec_from_file_location(
-        place.name, place.path, loader=loader, submodule_search_locations=place.search
-    )
+    spec = spec_from_file_location(place.name, place.path, loader=loader, submodule_search_locations=place.search)
     assert spec is not None  # noqa: S101 - only without a loader there is none
     module = module_from_spec(spec)
     before = sys.modules.get(place.name)

@@ -48,9 +48,8 @@ def rebuild(rows: list[tuple[Any, ...]]) -> Node[Any]:
     """Return the root of the graph that `flatten` made rows of."""
     made: list[Node[Any]] = []
     for op, args, kwargs, inputs, own, key, site, extra in rows:
-        args = _fill(args, made)
-        kwargs = _fill(kwargs, made)
-        made.append(assemble(op, args, kwargs, tuple(made[i] for i in inputs), own, key, site, extra))
+        above = tuple(made[i] for i in inputs)
+        made.append(assemble(op, _fill(args, made), _fill(kwargs, made), above, own, key, site, extra))
     return made[-1]
 
 

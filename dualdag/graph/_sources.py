@@ -135,11 +135,11 @@ def params(_check: bool = True, /, **values: Any) -> Iterator[None]:
         _given.reset(token)
     unused = set(values) - given.used
     if unused and _check:
-        name = sorted(unused)[0]
+        name = min(unused)
         raise ConfigError(f"no dag.param({name!r}) was asked for.{did_you_mean(name, seen.used | given.used)}")
 
 
-def param(name: str, default: T, type: type[T] | None = None) -> T:  # noqa: A002 - fixed by the public API
+def param(name: str, default: T, type: type[T] | None = None) -> T:
     """Return a build-time parameter: a plain value, so that keys follow it.
 
     Parameters

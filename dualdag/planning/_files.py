@@ -155,7 +155,7 @@ class FileView:
         for i in list(positions):
             urls = self._urls[i]
             for column in (self.known, self.unknown, self.missing):
-                column.pop(i, None)  # type: ignore[attr-defined]
+                column.pop(i, None)
             gone = [url for url in urls if url in missing]
             unread = [url for url in urls if digests.get(url) is None]
             if gone:

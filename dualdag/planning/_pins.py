@@ -7,8 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from dualdag.errors import CorruptObjectError
-from dualdag.graph import ArtifactSpec, Graph
-from dualdag.graph import is_due
+from dualdag.graph import ArtifactSpec, Graph, is_due
 from dualdag.planning._refresh import forced_above
 
 if TYPE_CHECKING:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, overload
 
 from dualdag.graph import Graph, Node
-
 from dualdag.planning._lookup import known_digest
 from dualdag.planning._reasons import reason_for
 from dualdag.planning._table import text_table

@@ -9,7 +9,7 @@ from typing import Any
 from dualdag.errors import GraphError, did_you_mean
 from dualdag.graph import Graph, Node
 
-__all__ = ["forced_positions", "forced_above"]
+__all__ = ["forced_above", "forced_positions"]
 
 _KEPT_BACK = ("manual", "frozen")
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["dot_text", "plain_text"]
 
+
 def dot_text(picture: Picture) -> str:
     """Return a picture as DOT.
 

@@ -158,9 +158,7 @@ def _cell(box: int, above: dict[int, list[int]], below: dict[int, list[int]]) ->
     return line
 
 
-def _arrows(
-    picture: Picture, bundles: list[Bundle], along: float, aside: float, wish: float
-) -> list[Arrow]:
+def _arrows(picture: Picture, bundles: list[Bundle], along: float, aside: float, wish: float) -> list[Arrow]:
     bundled: dict[tuple[int, int], int] = {}
     arrows = []
     for number, bundle in enumerate(bundles):

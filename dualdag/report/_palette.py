@@ -57,6 +57,4 @@ def dark_css() -> str:
     pairs = [BACKGROUND, TEXT, TEXT_SMALL, EDGE]
     for style in STYLES.values():
         pairs += [(style.fill, style.dark_fill), (style.line, style.dark_line)]
-    return "\n".join(
-        f'[fill="{light}"]{{fill:{dark}}} [stroke="{light}"]{{stroke:{dark}}}' for light, dark in pairs
-    )
+    return "\n".join(f'[fill="{light}"]{{fill:{dark}}} [stroke="{light}"]{{stroke:{dark}}}' for light, dark in pairs)

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-
 from dualdag.errors import ArtifactNotFoundError, CorruptObjectError, did_you_mean
 from dualdag.store._facts import seal, unseal
 from dualdag.store._fs import FileSystem

@@ -138,7 +138,7 @@ class Store:
                 if self._fs.get(path) != b"dualdag":
                     raise StoreError(f"store {self.url} does not give back what was written to it.")
                 if self._fs.put_if_absent(path, [b"another"]):
-                    raise StoreError(f"store {self.url} replaces files that exist: one writer could undo another's work.")
+                    raise StoreError(f"store {self.url} replaces files that exist: writers could undo each other.")
                 if path.rpartition("/")[2] not in self._fs.names("scratch"):
                     raise StoreError(f"store {self.url} does not list what was written to it.")
         finally:

@@ -7,12 +7,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dualdag.testing._backend_suite import BackendSuite
     from dualdag.testing._store_suite import StoreSuite
-    from dualdag.testing._strategies import graphs
+    from dualdag.testing._strategies import build, evaluate, recipes
 
-__all__ = ["BackendSuite", "StoreSuite", "graphs"]
+__all__ = ["BackendSuite", "StoreSuite", "build", "evaluate", "recipes"]
 
 # Loaded at first use: pytest and hypothesis are needed only by who uses them.
-_HOMES = {"BackendSuite": "_backend_suite", "StoreSuite": "_store_suite", "graphs": "_strategies"}
+_HOMES = {
+    "BackendSuite": "_backend_suite",
+    "StoreSuite": "_store_suite",
+    "build": "_strategies",
+    "evaluate": "_strategies",
+    "recipes": "_strategies",
+}
 
 
 def __getattr__(name: str) -> Any:

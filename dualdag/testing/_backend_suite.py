@@ -92,7 +92,8 @@ class BackendSuite:
 
     def executed(self, x: Any, **options: Any) -> int:
         """Run, and return how many nodes ran."""
-        return self.result(x, **options).executed
+        count: int = self.result(x, **options).executed
+        return count
 
     def result(self, x: Any, *, now: datetime | None = None, refresh: tuple[str, ...] = ()) -> Any:
         """Run, and return all that is known of it."""
@@ -114,7 +115,8 @@ class BackendSuite:
     def test_plain_values(self) -> None:
         t = self.tasks
         assert self.run(t.add(1, 2)) == 3
-        for value in (None, 0, "", (), [], {}, (1,), b"", float("inf"), {"a": (1, [2])}, {1, 2}):
+        values: list[Any] = [None, 0, "", (), [], {}, (1,), b"", float("inf"), {"a": (1, [2])}, {1, 2}]
+        for value in values:
             got = self.run(t.same(value))
             assert got == value
             assert type(got) is type(value)

@@ -88,8 +88,8 @@ def test_as_json():
         ("tsv", lambda p: pd.read_csv(p, sep="\t", parse_dates=["when"])),
         ("parquet", pd.read_parquet),
         ("feather", pd.read_feather),
-        ("json", lambda p: pd.read_json(p, convert_dates=["when"])),
-        ("jsonl", lambda p: pd.read_json(p, lines=True, convert_dates=["when"])),
+        ("json", lambda p: pd.read_json(p).astype({"when": "datetime64[us]"})),
+        ("jsonl", lambda p: pd.read_json(p, lines=True).astype({"when": "datetime64[us]"})),
         ("pkl", pd.read_pickle),
     ],
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pandas  # noqa: ICN001 - beside what stands for it
+import pandas
 
 
 def world(pd: Any) -> dict[str, Any]:

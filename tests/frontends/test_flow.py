@@ -22,7 +22,7 @@ def own_modules(monkeypatch):
     before = set(sys.modules)
     yield
     for name in set(sys.modules) - before:
-        if not name.startswith("dualdag"):
+        if str(getattr(sys.modules[name], "__file__", None)).startswith(str(Path.cwd())):
             del sys.modules[name]
 
 
@@ -189,7 +189,5 @@ def test_functions_of_a_flow_run_in_other_processes():
     command = [sys.executable, "-m", "dualdag", "run", name, "--backend", "processes", "--param", "scale=3"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    shown = subprocess.run(
-        [sys.executable, "-m", "dualdag", "get", "done"], capture_output=True, text=True, check=True
-    )
+    shown = subprocess.run([sys.executable, "-m", "dualdag", "get", "done"], capture_output=True, text=True, check=True)
     assert shown.stdout == "33\n"

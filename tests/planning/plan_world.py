@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from hypothesis import strategies as st
 
-from dualdag.errors import CorruptObjectError, GraphError
+from dualdag.errors import GraphError
 from dualdag.graph import compile_graph, map_nodes
 from dualdag.planning import FileView, plan_graph
 from dualdag.testing import _strategies

@@ -7,7 +7,7 @@ import re
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -147,7 +147,7 @@ class TestLayout:
     def test_no_strips(self, count):
         nodes = [step(f"part_{i}")(dag.file(f"in/{i}.csv")) for i in range(count)]
         for targets in ([step("total")(nodes)], nodes, [step(f"alone_{i}")(i) for i in range(count)]):
-            root = ElementTree.fromstring(draw(compile_graph(targets)))
+            root = ET.fromstring(draw(compile_graph(targets)))
             _, _, width, height = map(float, root.get("viewBox").split())
             if count >= 40:
                 assert 0.4 < width / height < 4
@@ -183,7 +183,7 @@ class TestFormats:
 
     def test_svg_is_xml_with_our_ids_and_both_grounds(self, hostile):
         drawn = draw(hostile, format="svg", title=HOSTILE)
-        root = ElementTree.fromstring(drawn)
+        root = ET.fromstring(drawn)
         groups = {g.get("id") for g in root.iter(f"{SVG}g") if g.get("class") == "node"}
         assert groups == {"n0", "n1", "n2", "n3"}
         texts = " ".join("".join(t.itertext()) for t in root.iter(f"{SVG}text"))

@@ -12,7 +12,16 @@ from dualdag.report import bytes_text, plan_rows, print_table, seconds_text, tab
 
 
 @pytest.mark.parametrize(
-    ("count", "text"), [(0, "0 B"), (999, "999 B"), (1536, "1.5 kB"), (2.5e9, "2.5 GB"), (3e15, "3000.0 TB"), (None, "")]
+    ("count", "text"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1536, "1.5 kB"),
+        (999_960, "1.0 MB"),
+        (2.5e9, "2.5 GB"),
+        (3e15, "3000.0 TB"),
+        (None, ""),
+    ],
 )
 def test_bytes(count, text):
     assert bytes_text(count) == text
@@ -20,7 +29,16 @@ def test_bytes(count, text):
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(2e-6, "2 us"), (0.25, "250 ms"), (59.94, "59.9 s"), (59.99, "1 min 0 s"), (3599.9, "1 h 0 min"), (7260, "2 h 1 min"), (None, "")],
+    [
+        (2e-6, "2 us"),
+        (0.25, "250 ms"),
+        (0.9999, "1.0 s"),
+        (59.94, "59.9 s"),
+        (59.99, "1 min 0 s"),
+        (3599.9, "1 h 0 min"),
+        (7260, "2 h 1 min"),
+        (None, ""),
+    ],
 )
 def test_seconds(seconds, text):
     assert seconds_text(seconds) == text
