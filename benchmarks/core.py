@@ -48,7 +48,12 @@ def million(repeat: int) -> list[Row]:
     per = runs[0]
     share = f"{per['build']:.1f} us to build, {per['plan']:.1f} us to plan, {per['bytes']:.0f} B a node"
     return [
-        ("1,000,000 nodes of 3 inputs: build, hash, plan", spread(total), "<= 12 s", verdict(statistics.median(total), 12)),
+        (
+            "1,000,000 nodes of 3 inputs: build, hash, plan",
+            spread(total),
+            "<= 12 s",
+            verdict(statistics.median(total), 12),
+        ),
         ("the same again after one file changed", spread(again), "<= 12 s", verdict(statistics.median(again), 12)),
         ("peak memory of the process", spread(memory, "GB"), "<= 1.2 GB", verdict(max(memory), 1.2)),
         ("price of a node", share, "", ""),
@@ -74,7 +79,12 @@ def deep_and_wide(_repeat: int) -> list[Row]:
     for backend in ("sync", "local", "processes"):
         result = child(_programs.DEEP, env={"DUALDAG_BACKEND": backend})
         rows.append(
-            (f"chain, fan-in of 100,000 on `{backend}`", f"{result['chain']:.1f} s, {result['fan']:.1f} s", "runs", "yes")
+            (
+                f"chain, fan-in of 100,000 on `{backend}`",
+                f"{result['chain']:.1f} s, {result['fan']:.1f} s",
+                "runs",
+                "yes",
+            )
         )
     return rows
 

@@ -74,8 +74,9 @@ class Model:
 
         @cache
         def part(i: int) -> Any:
-            return nodes[i].own, tuple(min(a.name for a in graph.artifacts(j)) if graph.artifacts(j) else part(j)
-                                       for j in inputs[i])
+            return nodes[i].own, tuple(
+                min(a.name for a in graph.artifacts(j)) if graph.artifacts(j) else part(j) for j in inputs[i]
+            )
 
         def last(name: str) -> tuple[Made | None, Made | None]:
             made = self.versions.get(name, [])
@@ -131,6 +132,8 @@ class Model:
             if pinned(i):
                 version, equal = pin(i)
                 return (equal or version).trace
+            if kind(i) == "call" and record(i) is not None and trace(i) not in self.names:
+                return self.effective(trace(i), (nodes[i].own, tuple(digest(j) for j in inputs[i])))
             return None if i in hidden else self.effective(trace(i))
 
         @cache
@@ -197,23 +200,35 @@ class Model:
             return "check" if any(digest(j) is None for j in inputs[i]) else "run"
 
         return SimpleNamespace(
-            graph=graph, files=sorted(files), named=named, hidden=hidden, reached=reached, roots=roots, pinned=pinned, pin=pin,
-            part=part, trace=trace, effective=effective, digest=digest, record=record, action=action, perhaps=perhaps,
-            actions=[action(i) for i in everything], passed_by_inputs=passed_by_inputs,
+            graph=graph,
+            files=sorted(files),
+            named=named,
+            hidden=hidden,
+            reached=reached,
+            roots=roots,
+            pinned=pinned,
+            pin=pin,
+            part=part,
+            trace=trace,
+            effective=effective,
+            digest=digest,
+            record=record,
+            action=action,
+            perhaps=perhaps,
+            actions=[action(i) for i in everything],
+            passed_by_inputs=passed_by_inputs,
             unread=[i for i in reached if kind(i) in {"file", "files"} and content(i) is None],
             renewed={i for i in everything if action(i) == "run" and record(i) and self.flaky(graph, i)},
         )
 
-    def effective(self, trace: Any) -> Any:
-        facts = self.facts[self.names[trace]] if trace in self.names else []
+    def effective(self, trace: Any, action: Any = None) -> Any:
+        facts = self.facts.get(self.names.get(trace, action), [])
         return ("superseded", trace, facts[-1].digest) if len({f.digest for f in facts}) > 1 else trace
 
     def flaky(self, graph: Graph, i: int) -> bool:
         return graph.nodes[i].op.prefix in self.marked or not graph.option(i, "deterministic")
 
-    def run(
-        self, graph: Graph, files: dict[str, str], named: set[int], now: float, compute: Callable[..., Any]
-    ) -> Any:
+    def run(self, graph: Graph, files: dict[str, str], named: set[int], now: float, compute: Callable[..., Any]) -> Any:
         executed: list[int] = []
         done: set[int] = set()
         while True:

@@ -159,7 +159,9 @@ def test_exceptions_agree():
 
 @given(
     recipe=recipes(artifacts=False),
-    changes=st.lists(st.tuples(st.integers(0, 7), st.integers(0, 3), st.sampled_from((True, False, "auto"))), max_size=6),
+    changes=st.lists(
+        st.tuples(st.integers(0, 7), st.integers(0, 3), st.sampled_from((True, False, "auto"))), max_size=6
+    ),
     picks=st.randoms(),
 )
 @settings(max_examples=60)
@@ -183,7 +185,9 @@ def test_lost_and_damaged_objects_are_made_again(recipe, changes, picks):
                         path.write_bytes(b"damaged")
 
 
-@given(recipe=recipes(artifacts=False), persist=st.lists(st.sampled_from((True, False, "auto")), min_size=8, max_size=8))
+@given(
+    recipe=recipes(artifacts=False), persist=st.lists(st.sampled_from((True, False, "auto")), min_size=8, max_size=8)
+)
 @settings(max_examples=30)
 def test_keeping_changes_no_value(recipe, persist):
     with tempfile.TemporaryDirectory() as folder:

@@ -30,10 +30,13 @@ def against_model(recipe, rounds, noisy):
 
         def compute(i, given):
             from dualdag.graph import map_nodes
+
             by = {graph.nodes[j]._key: v for j, v in given.items()}
             node = graph.nodes[i]
-            return world.compute(node, map_nodes(node.args, lambda n: by[n._key]),
-                                 map_nodes(dict(node.kwargs), lambda n: by[n._key]))
+            return world.compute(
+                node, map_nodes(node.args, lambda n: by[n._key]), map_nodes(dict(node.kwargs), lambda n: by[n._key])
+            )
+
         wanted = model.run(graph, world.files.contents, plan.forced, now, compute)
         assert [done.plan.action(i) for i in range(len(graph))] == wanted.plan.actions
         assert done.values == wanted.values
@@ -45,6 +48,7 @@ def against_model(recipe, rounds, noisy):
 def test_det(history):
     recipe, rounds = history
     against_model(recipe, rounds, ())
+
 
 @settings(deadline=None, max_examples=6000)
 @given(histories)

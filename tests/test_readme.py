@@ -45,9 +45,7 @@ def test_every_block_runs(page: Path, tmp_path: Path) -> None:
 
 def test_a_wrong_block_fails(tmp_path: Path) -> None:
     # Without this, a runner that skips everything would pass all the tests above.
-    for number, text in enumerate(
-        ("```python\n>>> 1 + 1\n3\n```", "```python\n1 / 0\n```", "```sh\nfalse\n```")
-    ):
+    for number, text in enumerate(("```python\n>>> 1 + 1\n3\n```", "```python\n1 / 0\n```", "```sh\nfalse\n```")):
         page = tmp_path / f"{number}.md"
         page.write_text(text + "\n")
         command = [sys.executable, str(ROOT / ".ci" / "blocks.py"), str(page)]

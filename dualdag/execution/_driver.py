@@ -196,9 +196,7 @@ def _values(run: Run, scheduler: Scheduler) -> dict[int, Any] | None:
     return values
 
 
-def _end(
-    session: Session | None, recorder: Recorder | None, journal: RunJournal, status: str, *, hard: bool
-) -> None:
+def _end(session: Session | None, recorder: Recorder | None, journal: RunJournal, status: str, *, hard: bool) -> None:
     try:
         if recorder is not None:
             recorder.end()

@@ -259,7 +259,6 @@ def _traceback(frames: tuple[tuple[str, int, str], ...]) -> TracebackType | None
     return trace
 
 
-
 class _Stub(Exception):  # noqa: N818 - never seen
     pass
 

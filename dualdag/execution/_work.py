@@ -40,8 +40,6 @@ class InputMissingError(Exception):
         self.reason = reason
 
 
-
-
 def worth_keeping(seconds: float, nbytes: int, *, local: bool) -> bool:
     """Return whether making a value again would cost more than keeping it.
 

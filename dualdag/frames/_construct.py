@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from dualdag.frames._infer import of_function
 from dualdag.frames._lazy import is_lazy, wrap
-from dualdag.frames._meta import handles_in, literal, of_function
+from dualdag.frames._meta import handles_in, literal
 from dualdag.frames._names import nature, owner_class, public
 from dualdag.frames._ops import Handle, node_of
 from dualdag.frames._steps import freeze, read_out

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from dualdag.frames._construct import apply_function, lazily
+from dualdag.frames._infer import of_function
 from dualdag.frames._lazy import is_lazy, wrap
 from dualdag.frames._locals import local_names
-from dualdag.frames._meta import handles_in, of_function
+from dualdag.frames._meta import handles_in
 from dualdag.frames._ops import Handle, node_of
 from dualdag.frames._readers import READERS, read
 from dualdag.frames._run import plain

@@ -127,9 +127,9 @@ def derive(source: Handle, steps: tuple[Step, ...], kind: str) -> Handle:
     kind : str
         What the result will be, or ``"any"``.
     """
-    from dualdag.frames import _meta
+    from dualdag.frames import _infer, _meta
 
     if kind == "scalar":
         return Handle(node_of(source, steps), kind)
     inner = tuple(_meta.handles_in(steps))
-    return Handle(node_of(source, steps), kind, lambda: _meta.infer(source, steps), (source, *inner))
+    return Handle(node_of(source, steps), kind, lambda: _infer.infer(source, steps), (source, *inner))

@@ -61,7 +61,7 @@ def read(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     if node is not None:
         return _several(wrap(Handle(node_of(node, (step("read", name, rest),)), kind)), rest)
     if isinstance(target, list):
-        return _concat([_one(name, os.fspath(one), rest, kind) for one in target])
+        return _concat(name, [os.fspath(one) for one in target], rest, kind)
     return _several(_path(name, os.fspath(target), rest, kind), rest)
 
 
@@ -86,7 +86,7 @@ def _path(name: str, path: str, rest: dict[str, Any], kind: str) -> Any:
         found = expand(there)
         if not found:
             raise MissingFileError(f"{name}() at {caller_site()}: no file matches {path!r}.")
-        return _concat([_one(name, one, rest, kind) for one in found])
+        return _concat(name, found, rest, kind)
     if local and os.path.isdir(there) and name in _FOLDERS:  # noqa: PTH112
         inside = files(f"{path.rstrip('/')}/**")
         return wrap(Handle(node_of(inside, (step("read folder", name, path, rest),)), kind))
@@ -119,16 +119,18 @@ def _near(path: str) -> str:
     return told if "Did you mean" in told else ""
 
 
-def _concat(parts: list[Any]) -> Any:
-    handles = [part if isinstance(part, Handle) else part._handle for part in parts]
+def _concat(name: str, paths: list[str], rest: dict[str, Any], kind: str) -> Any:
+    handles = [_one(name, path, rest, kind) for path in paths]
+
+    def told() -> Meta | None:
+        meta = handles[0].meta
+        alike = meta is not None and _headed_alike(name, paths, rest)
+        return Meta(meta.obj, exact=False) if meta is not None and alike else None
+
     if len(handles) == 1:
         return wrap(handles[0])
     node = node_of(handles, (step("concat files"),))
-    return wrap(Handle(node, "frame", lambda: _unsure(handles[0].meta), (handles[0],)))
-
-
-def _unsure(meta: Meta | None) -> Meta | None:
-    return None if meta is None else Meta(meta.obj, exact=False)
+    return wrap(Handle(node, "frame", told, (handles[0],)))
 
 
 def _several(made: Any, rest: dict[str, Any]) -> Any:
@@ -139,6 +141,26 @@ def _several(made: Any, rest: dict[str, Any]) -> Any:
     if sheets is None:
         return {sheet: lazily(one) for sheet, one in made.compute().items()}
     return made
+
+
+def _headed_alike(name: str, paths: list[str], rest: dict[str, Any]) -> bool:
+    """Tell whether all files have the columns of the first."""
+    if any("://" in path for path in paths):
+        return False
+    if name == "read_parquet":
+        import pyarrow.parquet as pq
+
+        names = pq.read_schema(paths[0]).names
+        return all(pq.read_schema(path).names == names for path in paths)
+    if name == "read_fwf" or not rest.keys() <= {"parse_dates", "dtype", "usecols", "index_col", "sep", "names"}:
+        return False
+    lines = {_first_line(path) for path in paths}
+    return len(lines) == 1
+
+
+def _first_line(path: str) -> bytes:
+    with open(path, "rb") as stream:  # noqa: PTH123 - many small files: the quickest way
+        return stream.readline(1 << 20)
 
 
 def _header(name: str, path: str, rest: dict[str, Any]) -> Meta | None:

@@ -15,9 +15,7 @@ _GRACE_SHARE = 0.01
 _GRACE_MOST = 60.0
 
 
-def is_due(
-    cadence: Cadence, *, last: float | None, confirmed: float | None, now: datetime
-) -> tuple[bool, str]:
+def is_due(cadence: Cadence, *, last: float | None, confirmed: float | None, now: datetime) -> tuple[bool, str]:
     """Say whether an artifact is due, and why, as far as the clock can tell.
 
     Parameters
@@ -63,9 +61,7 @@ def is_due(
     return False, f"not due until {shown}"
 
 
-def next_due(
-    cadence: Cadence, *, last: float | None, confirmed: float | None, now: datetime
-) -> datetime | None:
+def next_due(cadence: Cadence, *, last: float | None, confirmed: float | None, now: datetime) -> datetime | None:
     """Return when an artifact comes due by the clock.
 
     Parameters

@@ -22,6 +22,7 @@ DEFAULTS: dict[str, Any] = {
     "deterministic": True,
 }
 
+
 def _number(value: object, *, low: float = 0) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and low <= value < float("inf")
 

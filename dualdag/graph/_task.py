@@ -179,8 +179,11 @@ class Task(Generic[P, R]):
                 "what is left out of the key can't be an input of the graph."
             )
         # An ignored argument at the end must not tell "given" from "left out".
-        while counted and counted[-1] is None and names[len(counted) - 1 : len(counted)] and (
-            names[len(counted) - 1] in self._ignore
+        while (
+            counted
+            and counted[-1] is None
+            and names[len(counted) - 1 : len(counted)]
+            and (names[len(counted) - 1] in self._ignore)
         ):
             counted.pop()
         return tuple(counted), left
@@ -352,5 +355,3 @@ _getitem: Task[Any, Any] = Task(operator.getitem, {}, 1, 1, ())
 def getitem(node: Node[Any], item: Any) -> Node[Any]:
     """Return the node of ``node[item]``."""
     return _getitem(node, item)
-
-

@@ -66,9 +66,7 @@ class Pins:
         The clock of the plan.
     """
 
-    def __init__(
-        self, graph: Graph, store: Store, forced: set[int], own: dict[int, bytes], now: datetime
-    ) -> None:
+    def __init__(self, graph: Graph, store: Store, forced: set[int], own: dict[int, bytes], now: datetime) -> None:
         self._graph = graph
         self._store = store
         self._forced = forced
@@ -187,6 +185,4 @@ def _lost_error(spec: ArtifactSpec, what: str) -> CorruptObjectError:
         if kind == "manual"
         else "edit its cadence to make it again"
     )
-    return CorruptObjectError(
-        f"artifact {spec.name!r} ({spec.site}) is {kind}, and {what} is lost or damaged: {todo}."
-    )
+    return CorruptObjectError(f"artifact {spec.name!r} ({spec.site}) is {kind}, and {what} is lost or damaged: {todo}.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ from dualdag.errors import GraphError
 from dualdag.graph import Graph, Node, paused_collector
 from dualdag.planning._demand import decide
 from dualdag.planning._files import FileView
-from dualdag.planning._lookup import look_up
+from dualdag.planning._lookup import Known, look_up
 from dualdag.planning._plan import Plan
 from dualdag.planning._refresh import forced_positions
 from dualdag.planning._region import Region, find_region, roots_of
@@ -72,29 +72,26 @@ def plan_graph(
         return _plan(graph, store, files, forced, region, now)
 
 
-def _plan(
-    graph: Graph, store: Store, files: FileView, forced: set[int], region: Region, now: datetime
-) -> Plan:
+def _plan(graph: Graph, store: Store, files: FileView, forced: set[int], region: Region, now: datetime) -> Plan:
     roots = roots_of(graph, region, forced)
-    superseded, marked = store.superseded(), store.unstable()
+    superseded, marked = dict(store.superseded()), store.unstable()
     given: dict[int, bytes | None] = {**files.known, **dict.fromkeys(files.unknown), **region.pin_keys}
     hidden = set(forced)
 
     def unstable(i: int) -> bool:
         return graph.nodes[i]._op.prefix in marked or not graph.option(i, "deterministic")
 
-    # A node that has to run for its value and may give another hides all below it, so the plan is
-    # made again with that known; each round finds at least one more, and there are few.
+    # What the look-ups tell may move the keys they were made with: then they are made again.  Each
+    # round finds at least one more such node, mostly there are none.
     while True:
         traces, effective = trace_keys(graph, region.reached, given, hidden, superseded)
-        known = look_up(
-            graph, store, roots, traces, pins=region.pins, files=files.known, hidden=hidden
-        )
-        made = decide(
-            graph, known, roots, pins=region.pins, forced=forced, hidden=hidden, unstable=unstable
-        )
-        if not made.renewed:
+        known = look_up(graph, store, roots, traces, pins=region.pins, files=files.known, hidden=hidden)
+        late = _late_names(known, traces, superseded)
+        made = decide(graph, known, roots, pins=region.pins, forced=forced, hidden=hidden, unstable=unstable)
+        if not late and not made.renewed:
             break
+        superseded.update(late)
+        # What has to run for its value and may give another hides all below it.
         hidden |= made.renewed
     listed = made.actions
     return Plan(
@@ -119,3 +116,13 @@ def _plan(
         own_parts=region.own_parts,
         wanted_by=made.wanted_by,
     )
+
+
+def _late_names(known: Known, traces: list[bytes | None], superseded: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
+    """Return the trace keys that are about to become names of superseded results."""
+    found: dict[bytes, bytes] = {}
+    for i, record in known.aliases.items() if superseded else ():
+        trace, digest = traces[i], superseded.get(record.action)
+        if trace is not None and digest is not None and superseded.get(trace) != digest:
+            found[trace] = digest
+    return found

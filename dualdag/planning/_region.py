@@ -43,9 +43,7 @@ class Region:
     own_parts: dict[str, bytes] = field(default_factory=dict)
 
 
-def find_region(
-    graph: Graph, store: Store, forced: set[int], done: set[int], now: datetime
-) -> Region:
+def find_region(graph: Graph, store: Store, forced: set[int], done: set[int], now: datetime) -> Region:
     """Walk from the targets to the first artifacts that are not due.
 
     Parameters

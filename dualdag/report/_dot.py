@@ -5,7 +5,6 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from dualdag.report._layout import layout_of
 from dualdag.report._palette import BACKGROUND, EDGE, STYLES, TEXT, TEXT_SMALL
 
 if TYPE_CHECKING:
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["dot_text", "plain_text"]
 
 
-def dot_text(picture: Picture) -> str:
+def dot_text(picture: Picture, layout: Layout) -> str:
     """Return a picture as DOT.
 
     Ids are ``n0``, ``n1``, ...: nothing that a user wrote is an id, and labels are escaped.
@@ -24,8 +23,9 @@ def dot_text(picture: Picture) -> str:
     ----------
     picture : Picture
         What to draw.
+    layout : Layout
+        How it is laid out.
     """
-    layout = layout_of(picture)
     nodesep = 0.16 if layout.direction == "LR" else 0.25
     lines = [
         "digraph dualdag {",

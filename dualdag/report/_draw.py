@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 from dualdag.errors import BackendNotInstalledError, ConfigError, did_you_mean
 from dualdag.report._boxes import Picture, picture_of
 from dualdag.report._dot import dot_text, plain_text
+from dualdag.report._layout import distance, layouts_of
 from dualdag.report._palette import EDGE, STYLES, TEXT, dark_css
 
 if TYPE_CHECKING:
@@ -27,6 +29,9 @@ __all__ = ["FORMATS", "draw"]
 FORMATS = ("svg", "html", "dot", "mmd", "png")
 
 _SECONDS = 120
+#: Up to so many boxes both directions are tried.
+_TRIED = 600
+_SIZE = re.compile(r'viewBox="[0-9.]+ [0-9.]+ ([0-9.]+) ([0-9.]+)"')
 
 
 def draw(graph: Graph, plan: Plan | None = None, format: str = "svg", *, title: str = "") -> bytes:
@@ -68,13 +73,26 @@ def draw(graph: Graph, plan: Plan | None = None, format: str = "svg", *, title: 
     picture = picture_of(graph, plan, title=title)
     if format == "mmd":
         return _mermaid(picture).encode()
-    dot = dot_text(picture)
     if format == "dot":
-        return dot.encode()
+        return dot_text(picture, layouts_of(picture)[0]).encode()
+    dot, svg = _best(picture)
     if format == "png":
         return _laid_out(dot, "png")
-    svg = _styled(_laid_out(dot, "svg").decode())
+    svg = _styled(svg)
     return (svg if format == "svg" else _page(picture, svg)).encode()
+
+
+def _best(picture: Picture) -> tuple[str, str]:
+    """Return DOT and SVG in the direction that comes nearest to the shape of a window."""
+    few = len(picture.boxes) <= _TRIED
+    found = []
+    for layout in layouts_of(picture)[: 2 if few else 1]:
+        dot = dot_text(picture, layout)
+        svg = _laid_out(dot, "svg").decode()
+        size = _SIZE.search(svg)
+        shape = float(size[1]) / max(float(size[2]), 1.0) if size else 1.0
+        found.append((distance(shape), dot, svg))
+    return min(found)[1:]
 
 
 def _command() -> str:

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import operator
 import posixpath
+from collections import Counter
 from collections.abc import Hashable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dualdag.graph import Graph
+    from dualdag.graph import Graph, Node
 
 __all__ = ["fold_classes"]
 
 #: A graph of more nodes is always folded, a smaller one where that leaves less than half of the boxes.
 ALWAYS = 300
 SELDOM = 60
+#: What repeats most is folded first, till no more boxes are left than these.
+ENOUGH = 80
+_OFTEN = (32, 12, 5, 2)
 #: More boxes than this can't be laid out in a moment: steps of one function become one box.
 MOST = 1500
 _FEW_NAMES = 12
+_SHORT = 5
 
 
 def fold_classes(graph: Graph) -> list[int]:
@@ -28,20 +33,35 @@ def fold_classes(graph: Graph) -> list[int]:
     graph : Graph
         What is drawn.
     """
-    count = len(graph)
-    plain = _classes(graph, folded=False)
-    if count <= SELDOM:
+    plain = _unfolded(graph)
+    if len(graph) <= SELDOM or len(set(plain)) <= SELDOM:
         return plain
-    folded = _in_a_row(graph, _classes(graph, folded=True))
-    if count <= ALWAYS and len(set(folded)) * 2 > len(set(plain)):
+    full = _folded(graph, None, 0)
+    sizes = Counter(full)
+    folded = plain
+    for often in _OFTEN:
+        folded = _in_a_row(graph, _folded(graph, [sizes[number] for number in full], often))
+        if len(set(folded)) <= ENOUGH:
+            break
+    if len(graph) <= ALWAYS and len(set(folded)) * 2 > len(set(plain)):
         return plain
     return folded if len(set(folded)) <= MOST else _by_function(graph)
 
 
-def _classes(graph: Graph, *, folded: bool) -> list[int]:
+def _unfolded(graph: Graph) -> list[int]:
+    """Return a number for each node; only files that go into the very same nodes share one."""
+    numbers: dict[Hashable, int] = {}
+    consumers = graph.consumers()
+    keys = [
+        (*_place(node), tuple(consumers[i])) if node._op.kind == "file" else i for i, node in enumerate(graph.nodes)
+    ]
+    return [numbers.setdefault(key, len(numbers)) for key in keys]
+
+
+def _folded(graph: Graph, sizes: list[int] | None, often: int) -> list[int]:
     """Return a number for each node by what it is and takes; a box then never depends on itself.
 
-    Unfolded, only files that go into the very same nodes share a box.
+    Nodes of a step that is repeated fewer times than `often` keep a number of their own.
     """
     numbers: dict[Hashable, int] = {}
     classes: list[int] = []
@@ -50,13 +70,10 @@ def _classes(graph: Graph, *, folded: bool) -> list[int]:
     for i, node in enumerate(graph.nodes):
         kind = node._op.kind
         key: Hashable
-        if kind == "file":
-            users = consumers[i]
-            takers: Hashable = tuple(users) if not folded else _takers(graph, users)
-            folder, name = posixpath.split(node._op.label.replace("\\", "/"))
-            key = (kind, folder, posixpath.splitext(name)[1], takers)
-        elif not folded or graph.artifacts(i) or kind == "files":
+        if graph.artifacts(i) or kind == "files" or (sizes is not None and sizes[i] < often):
             key = i
+        elif kind == "file":
+            key = (*_place(node), _takers(graph, consumers[i]))
         elif kind == "value":
             key = (kind, node.name, _takers(graph, consumers[i]))
         else:
@@ -65,6 +82,12 @@ def _classes(graph: Graph, *, folded: bool) -> list[int]:
             key = (node._op.prefix, name, item, frozenset([classes[j] for j in graph.inputs[i]]))
         classes.append(numbers.setdefault(key, len(numbers)))
     return classes
+
+
+def _place(node: Node[Any]) -> tuple[str, str]:
+    """Return the folder of a file, and its ending."""
+    folder, name = posixpath.split(node._op.label.replace("\\", "/"))
+    return folder, posixpath.splitext(name)[1]
 
 
 def _takers(graph: Graph, users: list[int]) -> Hashable:
@@ -98,6 +121,8 @@ def _in_a_row(graph: Graph, classes: list[int]) -> list[int]:
             (taker,) = takers
             if step.get(taker) == step[found]:
                 joined[found] = joined.get(taker, taker)
+    sizes = Counter(joined.get(found, found) for found in classes)
+    joined = {found: last for found, last in joined.items() if sizes[last] >= _SHORT}
     return [joined.get(found, found) for found in classes]
 
 

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from dualdag.report._boxes import Box, Picture
 
-__all__ = ["Arrow", "Bundle", "Layout", "layout_of"]
+__all__ = ["Arrow", "Bundle", "Layout", "distance", "layouts_of"]
 
 #: What a picture should be, width by height: a window, a page lying.
 _ASPECT = 1.5
 #: More boxes side by side that only one box takes, or gives, become a grid with one arrow.
 _MANY = 12
-_HEIGHT = 40
 _ASIDE = {"LR": 14, "TB": 20}
 _APART = {"LR": 44, "TB": 38}
 
@@ -82,8 +81,8 @@ class Layout:
     bundles: list[Bundle] = field(default_factory=list)
 
 
-def layout_of(picture: Picture) -> Layout:
-    """Return the layout that comes nearest to the shape of a window.
+def layouts_of(picture: Picture) -> list[Layout]:
+    """Return the layouts of both directions, first the one that should come nearer to the wanted shape.
 
     Parameters
     ----------
@@ -91,15 +90,21 @@ def layout_of(picture: Picture) -> Layout:
         What is drawn.
     """
     bundles = _bundles(picture)
-    width = _width(picture.boxes)
-    found = [_laid(picture, bundles, direction, width) for direction in ("LR", "TB")]
-    return min(found, key=lambda pair: abs(math.log(pair[0] / _ASPECT)))[1]
+    size = _size(picture.boxes)
+    found = [_laid(picture, bundles, direction, size) for direction in ("LR", "TB")]
+    return [layout for _, layout in sorted(found, key=lambda pair: distance(pair[0]))]
 
 
-def _laid(picture: Picture, bundles: list[Bundle], direction: str, width: float) -> tuple[float, Layout]:
+def distance(shape: float) -> float:
+    """Return how far a shape, width by height, is from the wanted one."""
+    return abs(math.log(shape / _ASPECT))
+
+
+def _laid(picture: Picture, bundles: list[Bundle], direction: str, size: tuple[float, float]) -> tuple[float, Layout]:
     """Return the guessed shape, width by height, and the layout in one direction."""
-    along = (width if direction == "LR" else _HEIGHT) + _APART[direction]
-    aside = (_HEIGHT if direction == "LR" else width) + _ASIDE[direction]
+    width, height = size
+    along = (width if direction == "LR" else height) + _APART[direction]
+    aside = (height if direction == "LR" else width) + _ASIDE[direction]
     wish = _ASPECT if direction == "LR" else 1 / _ASPECT
     arrows = _arrows(picture, bundles, along, aside, wish)
     deep, wide = _extent(picture, arrows)
@@ -114,12 +119,12 @@ def _laid(picture: Picture, bundles: list[Bundle], direction: str, width: float)
     return (shape if direction == "LR" else 1 / shape), Layout(direction, round(ranksep, 2), arrows, bundles)
 
 
-def _width(boxes: list[Box]) -> float:
-    """Return how wide a box is on average, in points."""
+def _size(boxes: list[Box]) -> tuple[float, float]:
+    """Return how wide and high a box is on average, in points."""
     if not boxes:
-        return 1.0
+        return 1.0, 1.0
     wide = [max(7 * len(box.title), *(5.5 * len(line) for line in box.lines), 20.0) for box in boxes]
-    return 22 + sum(wide) / len(wide)
+    return 22 + sum(wide) / len(boxes), 26 + 15 * sum(len(box.lines) for box in boxes) / len(boxes)
 
 
 def _bundles(picture: Picture) -> list[Bundle]:

@@ -256,9 +256,7 @@ class Store:
         """Return the tasks that once contradicted themselves."""
         return self._records.unstable()
 
-    def put_records(
-        self, records: Sequence[Record], aliases: Sequence[tuple[bytes, Record]] = ()
-    ) -> list[Record]:
+    def put_records(self, records: Sequence[Record], aliases: Sequence[tuple[bytes, Record]] = ()) -> list[Record]:
         """Publish one batch of records; return for each the one in force afterwards."""
         self._mark()
         with self._explained("write records"):

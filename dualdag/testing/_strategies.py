@@ -259,9 +259,7 @@ def _draw_call(draw: st.DrawFn, steps: list[Step], cadences: tuple[str | None, .
 
     refs = st.integers(0, len(steps) - 1).flatmap(ref)
     leaf = st.one_of(refs, refs, st.sampled_from(_LITERALS))
-    nested = st.one_of(
-        leaf, leaf, st.lists(leaf, max_size=3), st.dictionaries(st.sampled_from("xy"), leaf, max_size=2)
-    )
+    nested = st.one_of(leaf, leaf, st.lists(leaf, max_size=3), st.dictionaries(st.sampled_from("xy"), leaf, max_size=2))
     step = Step(
         "call",
         (draw(refs), *draw(st.lists(nested, max_size=2))),

@@ -110,12 +110,8 @@ def _write(path: Path, content: bytes) -> None:
 def main() -> None:
     """Read the arguments and lay out."""
     parser = argparse.ArgumentParser(description="Lay out the 2013 New York flights as daily CSV files.")
-    parser.add_argument(
-        "--until", type=date.fromisoformat, default=LAST, metavar="YYYY-MM-DD", help="the last day"
-    )
-    parser.add_argument(
-        "--to", type=Path, default=DATA, metavar="FOLDER", help="where to (default: %(default)s)"
-    )
+    parser.add_argument("--until", type=date.fromisoformat, default=LAST, metavar="YYYY-MM-DD", help="the last day")
+    parser.add_argument("--to", type=Path, default=DATA, metavar="FOLDER", help="where to (default: %(default)s)")
     given = parser.parse_args()
     new = lay_out(given.to, given.until)
     print(f"{new} new file{'' if new == 1 else 's'} in {given.to}")

@@ -29,9 +29,7 @@ def days_plot(days: pd.DataFrame) -> str:
 
     def draw(axes: Axes) -> None:
         axes.plot(days["date"], 100 * days["late"], color=GREY, linewidth=0.8, label="day")
-        axes.plot(
-            days["date"], 100 * days["late"].rolling(14, min_periods=1).mean(), color=ORANGE, label="14 days"
-        )
+        axes.plot(days["date"], 100 * days["late"].rolling(14, min_periods=1).mean(), color=ORANGE, label="14 days")
         axes.set_ylabel("left 15 minutes late or more, %")
         axes.set_ylim(bottom=0)
         axes.legend(frameon=False)

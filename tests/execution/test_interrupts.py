@@ -133,7 +133,9 @@ def test_killed_run_leaves_a_journal_and_its_results(tmp_path):
 
 
 def test_a_timed_out_task_does_not_hold_up_the_exit(tmp_path):
-    script = write(tmp_path, """
+    script = write(
+        tmp_path,
+        """
         import time
         import dualdag as dag
 
@@ -146,7 +148,8 @@ def test_a_timed_out_task_does_not_hold_up_the_exit(tmp_path):
                 dag.run(slow(1), backend=backend, progress="off", workers=1)
             except dag.TaskTimeoutError:
                 print(backend)
-        """)
+        """,
+    )
     began = time.monotonic()
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=40, cwd=tmp_path)
     assert done.stdout.split() == ["sync", "local", "processes"], done.stderr
@@ -154,7 +157,9 @@ def test_a_timed_out_task_does_not_hold_up_the_exit(tmp_path):
 
 
 def test_script_without_a_guard_runs_on_processes(tmp_path):
-    script = write(tmp_path, """
+    script = write(
+        tmp_path,
+        """
         import dualdag as dag
 
         class Point:
@@ -187,13 +192,16 @@ def test_script_without_a_guard_runs_on_processes(tmp_path):
             dag.run(fail(1), backend="processes", workers=2, progress="off")
         except OwnError as error:
             print(error.args)
-        """)
+        """,
+    )
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=40, cwd=tmp_path)
     assert done.stdout.splitlines() == ["True 6", "(1,)"], done.stderr
 
 
 def test_two_processes_run_one_flow_at_once(tmp_path):
-    script = write(tmp_path, """
+    script = write(
+        tmp_path,
+        """
         import sys, time
         import dualdag as dag
 
@@ -209,7 +217,8 @@ def test_two_processes_run_one_flow_at_once(tmp_path):
         if __name__ == "__main__":
             heads = [stamp(i).options(persist=True) for i in range(30)]
             print(dag.run(last(heads), backend=sys.argv[1], store=sys.argv[2], progress="off"))
-        """)
+        """,
+    )
     children = [
         subprocess.Popen(
             [sys.executable, "-W", "error", str(script), backend, str(tmp_path / "store")],

@@ -31,8 +31,25 @@ def test_cron(text):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "1", "h", "0s", "-1h", "1h1h", "1m1h", "1:30", "1M", "１h", "daily", "0 6 * *", "0 0 6 * * *", "0 0 30 2 *",
-     "61 * * * *", 3600, "1 h"],
+    [
+        "",
+        "1",
+        "h",
+        "0s",
+        "-1h",
+        "1h1h",
+        "1m1h",
+        "1:30",
+        "1M",
+        "１h",
+        "daily",
+        "0 6 * *",
+        "0 0 6 * * *",
+        "0 0 30 2 *",
+        "61 * * * *",
+        3600,
+        "1 h",
+    ],
 )
 def test_cadences_that_are_none(text):
     with pytest.raises(dag.ConfigError, match="cadence="):
@@ -110,8 +127,16 @@ def test_the_default_store(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize(
     "bad",
-    [{"workers": 0}, {"workers": "many"}, {"engine": "spark"}, {"durable": "maybe"}, {"memory": "x"}, {"bakend": "x"},
-     {"now": "today"}, {"store": ""}],
+    [
+        {"workers": 0},
+        {"workers": "many"},
+        {"engine": "spark"},
+        {"durable": "maybe"},
+        {"memory": "x"},
+        {"bakend": "x"},
+        {"now": "today"},
+        {"store": ""},
+    ],
 )
 def test_settings_that_make_no_sense(bad):
     with pytest.raises(dag.ConfigError, match=next(iter(bad))[:4]):

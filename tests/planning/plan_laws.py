@@ -66,8 +66,13 @@ def check_needless(graph, run, had):
     users = graph.consumers()
     for i, action in run.executed:
         if action in had and i not in run.plan.forced | run.plan.renewed:
-            wanted = i in run.plan.roots or i in graph.targets or any(
-                user in executed and i in _values_of(graph, user) for user in users[i]
+            wanted = (
+                i in run.plan.roots
+                or i in graph.targets
+                or any(
+                    (user in executed or run.plan.actions[user] == RUN) and i in _values_of(graph, user)
+                    for user in users[i]
+                )
             )
             assert wanted, "a result that is recorded was made again for nobody"
             assert i in run.absent, "a result that is there was made again"
@@ -96,9 +101,7 @@ def check_pins(graph, plan, refresh):
 def check_results(world, graph, run):
     """Results are what the last fact of each action key says, from the inputs down, under the pins."""
     plan = run.plan
-    pins = {
-        graph.named()[name][0]: world.store.latest(name) for name in plan.due if is_pinned(plan, name)
-    }
+    pins = {graph.named()[name][0]: world.store.latest(name) for name in plan.due if is_pinned(plan, name)}
     digests = {}
     for i, node in enumerate(graph.nodes):
         if i in pins:

@@ -157,6 +157,8 @@ class _Carrier:
         else:
             self.digests[i] = found.digest
             self.store.put_record(replace(found, trace=self.trace(i)))
+            # The trace key may just have become a name of a superseded result.
+            self.eff[i] = effective_key(self.trace(i), self.store.superseded())
 
     def value(self, i):
         plan, graph = self.plan, self.graph
@@ -196,6 +198,7 @@ class _Carrier:
         if action in self.results:
             self.values[i], self.digests[i] = self.results[action]
             self.store.put_record(replace(self.store.records([action])[action], trace=self.trace(i)))
+            self.eff[i] = effective_key(self.trace(i), self.store.superseded())
             return
         known = self.store.records([action]).get(action)
         if known is not None and known.checksum not in self.store.objects:
@@ -264,4 +267,3 @@ class _Carrier:
             checksum = checksum_of(self.values[i])
             self.store.add_version(Version(spec.name, 0, digest, checksum, trace, part, when))
             self.store.damaged.discard(spec.name)
-

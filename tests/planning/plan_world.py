@@ -78,9 +78,7 @@ class World:
 
     def run(self, graph, refresh=()):
         with self._in_place():
-            return run(
-                graph, self.store, self.objects, self.files, self.compute, now=self.now, refresh=refresh
-            )
+            return run(graph, self.store, self.objects, self.files, self.compute, now=self.now, refresh=refresh)
 
     def interrupted(self, graph, refresh, steps):
         """Start a run and stop it before or after one of its functions."""
@@ -89,9 +87,7 @@ class World:
                 pass
 
     def writer(self, graph, refresh=()):
-        return steps_of_run(
-            graph, self.store, self.objects, self.files, self.compute, now=self.now, refresh=refresh
-        )
+        return steps_of_run(graph, self.store, self.objects, self.files, self.compute, now=self.now, refresh=refresh)
 
     def lose(self, values):
         self.store.objects -= {checksum_of(value) for value in values}
@@ -144,7 +140,7 @@ def happen(world: World, event: Event) -> list:
     elif event.kind == "bump":
         world.bumps += 1
     elif event.kind == "lose":
-        values = [v for v in {repr(v): v for v in world.objects.values()}.values()]
+        values = list({repr(v): v for v in world.objects.values()}.values())
         lost = [v for k, v in enumerate(values) if (event.number >> (k % 16)) & 1]
         world.lose(lost)
         return lost
@@ -153,9 +149,7 @@ def happen(world: World, event: Event) -> list:
 
 def refresh_of(world: World, graph, number: int) -> tuple:
     """Return what a run is asked to refresh: mostly nothing, else a name, a node or all."""
-    named = sorted(
-        name for name, places in graph.named().items() if all(_may(graph, i) for i in places)
-    )
+    named = sorted(name for name, places in graph.named().items() if all(_may(graph, i) for i in places))
     calls = [node for i, node in enumerate(graph.nodes) if _may(graph, i)]
     if number % 4 == 1 and named:
         return (named[number // 4 % len(named)],)
