@@ -6,13 +6,13 @@ import errno
 import os
 import threading
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
 from dualdag.errors import StoreError
 
-__all__ = ["READ_ONLY", "Buffers", "FileSystem", "describe", "open_filesystem"]
+__all__ = ["READ_ONLY", "Buffers", "FileParts", "FileSystem", "describe", "open_filesystem"]
 
 _EXTRAS = {"s3": 'pip install "dualdag[s3]"', "s3a": 'pip install "dualdag[s3]"'}
 #: What the operating system says of a place that can't be written.
@@ -43,6 +43,18 @@ class FileSystem(Protocol):
 
     def move_aside(self, path: str, to: str) -> None:
         """Move a damaged file out of the way, so that its name can be written again."""
+
+
+class FileParts:
+    """A file in pieces, which can be gone through more than once."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def __iter__(self) -> Iterator[bytes]:
+        with open(self._path, "rb") as file:
+            while piece := file.read(1 << 22):
+                yield piece
 
 
 class LocalFolder:

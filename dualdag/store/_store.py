@@ -20,7 +20,7 @@ from dualdag.errors import CorruptObjectError, StoreError
 from dualdag.graph import next_due, parse_cadence
 from dualdag.store._artifacts import Artifact, Artifacts
 from dualdag.store._facts import Confirmation, Layout, Record, Saved, Version
-from dualdag.store._fs import READ_ONLY, Buffers, describe, open_filesystem
+from dualdag.store._fs import READ_ONLY, Buffers, FileParts, describe, open_filesystem
 from dualdag.store._index import Index
 from dualdag.store._journal import Run, RunJournal, read_run, read_runs
 from dualdag.store._records import Records
@@ -218,7 +218,7 @@ class Store:
         from dualdag.store._codecs import encode_value
 
         encoded = encode_value(value)
-        parts = encoded.buffers if encoded.path is None else _FileParts(encoded.path)
+        parts = encoded.buffers if encoded.path is None else FileParts(encoded.path)
         return Saved(self.put_object(parts), encoded.codec, encoded.nbytes)
 
     def load(self, checksum: bytes, codec: str) -> Any:
@@ -367,18 +367,6 @@ class Store:
             return read_run(self._fs, run_id)
 
 
-class _FileParts:
-    """A file in pieces, which can be gone through more than once."""
-
-    def __init__(self, path: str) -> None:
-        self._path = path
-
-    def __iter__(self) -> Iterator[bytes]:
-        with open(self._path, "rb") as file:  # noqa: PTH123 - a plain path is what codecs give
-            while piece := file.read(1 << 22):
-                yield piece
-
-
 def _object_path(checksum: bytes) -> str:
     text = checksum.hex()
     return f"objects/{text[:2]}/{text[2:]}"
@@ -386,10 +374,6 @@ def _object_path(checksum: bytes) -> str:
 
 def _reopen(url: str, durable: bool) -> Store:
     return open_store(url, durable=durable)
-
-
-_open: dict[tuple[str, bool], Store] = {}
-_open_lock = threading.Lock()
 
 
 def open_store(url: str, *, durable: bool = False) -> Store:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 
 import dualdag as dag
+from dualdag.config import environment
 from dualdag.testing._suite_base import SuiteBase
 
 __all__ = ["ValueTests"]
@@ -213,10 +213,10 @@ class ValueTests(SuiteBase):
         assert got == {k: 1225 + 50 * k for k in range(3)}
 
     def test_environment_is_left_alone(self) -> None:
-        before = dict(os.environ)
+        before = environment()
         here, paths = Path.cwd(), list(sys.path)
         self.run(self.tasks.add(1, 2))
-        assert dict(os.environ) == before
+        assert environment() == before
         assert (Path.cwd(), sys.path) == (here, paths)
 
     # Workers that die.

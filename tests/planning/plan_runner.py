@@ -99,8 +99,11 @@ class _Carrier:
         self.compute, self.made = compute, made
         self.graph = plan.graph
         self.values, self.digests, self.results = {}, {}, {}
-        self.eff = dict(enumerate(plan.effective))
-        self.traces = dict(enumerate(plan.traces))
+        # Keys of what is not settled are made again as its inputs are: one of them may turn out to be
+        # a superseded result.
+        settled = [action not in {RUN, CHECK} for action in plan.actions]
+        self.eff = {i: key if settled[i] else None for i, key in enumerate(plan.effective)}
+        self.traces = {i: key if settled[i] else None for i, key in enumerate(plan.traces)}
         self.done = set()
 
     def carry_out(self):
@@ -197,7 +200,10 @@ class _Carrier:
         action = yield from self.action_of(i)
         if action in self.results:
             self.values[i], self.digests[i] = self.results[action]
-            self.store.put_record(replace(self.store.records([action])[action], trace=self.trace(i)))
+            mine = replace(self.store.records([action])[action], trace=self.trace(i))
+            if self.keeps(i):
+                mine = replace(mine, checksum=checksum_of(self.values[i]))
+            self.store.put_record(mine, keep=self.keeps(i))
             self.eff[i] = effective_key(self.trace(i), self.store.superseded())
             return
         known = self.store.records([action]).get(action)
