@@ -249,6 +249,7 @@ class Model:
         graph = plan.graph
         nodes, inputs = graph.nodes, graph.inputs
         values: dict[int, Any] = {}
+        ran: dict[Any, Any] = {}
 
         def effective(i: int) -> Any:
             if graph.nodes[i].op.kind != "call" or plan.pinned(i):
@@ -290,9 +291,15 @@ class Model:
         def run(i: int) -> None:
             given = {j: value(j) for j in plan.passed_by_inputs(i)}
             action, name = key(i), trace(i)
-            executed.append(i)
-            made = compute(i, given)
-            done.add(i)
+            fact = self.facts.get(action, [None])[-1]
+            if action not in ran and i not in plan.hidden and fact and fact.saved and fact.digest in self.objects:
+                values[i] = self.values[fact.digest]  # an equal value was left there meanwhile
+                return
+            if action not in ran:
+                executed.append(i)
+                ran[action] = compute(i, given)
+                done.add(i)
+            made = ran[action]
             before = self.facts.get(self.names.get(name, action))
             keep = i in plan.roots or i in plan.hidden or self.keeps(graph, i)
             differs = before is not None and before[-1].digest != show(made)

@@ -37,6 +37,9 @@ def of_value(store: Store, name: str, number: int | None, output: str | None) ->
     output : str or None
         The file; None shows the value.
     """
+    if str(Path.cwd()) not in sys.path:
+        # A value may be of a class of the flow's: its module is found where the flow mostly lies.
+        sys.path.append(str(Path.cwd()))
     found = store.version(name, number)
     row = {"artifact": name, "version": found.number}
     if output is not None and output != "-":

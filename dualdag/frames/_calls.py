@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from dualdag.frames._checks import check_columns
+from dualdag.frames._construct import lazily
 from dualdag.frames._kernels import run_step
 from dualdag.frames._kinds import kind_of_method, kind_of_operator
 from dualdag.frames._kinds_grouped import kind_of_grouped, view_of
@@ -72,6 +73,9 @@ def _lists_of_columns(handle: Handle, made: Step) -> Step:
 def _result(handle: Handle, steps: tuple[Step, ...], kind: str) -> Any:
     if kind == "driver":
         return on_driver(handle, steps)
+    if any(type(one).__module__.startswith("numpy.random") for one in steps[-1][2].values()):
+        # The call leaves the generator in another state: that can't wait.
+        return lazily(on_driver(handle, steps))
     if kind == "plain":
         return run(node_of(handle, steps))
     if kind == "pair":

@@ -10,13 +10,15 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from dualdag.frames._meta import Meta, as_numbers, ask_empty, meta_of
+from dualdag.frames._meta import Meta, as_numbers, ask_empty, handles_in, meta_of
 from dualdag.frames._ops import Handle
 from dualdag.frames._steps import Step, step
 from dualdag.frames._words import words
 
 __all__ = ["infer", "of_function"]
 
+_COMPARISONS = frozenset({"==", "!=", "<", "<=", ">", ">="})
+SIGNS = words("+ - * / // % ** & | ^ r+ r- r* r/ r// r% r** r& r| r^") | _COMPARISONS
 # Labels and types stay.
 _SAME = words(
     "head tail sort_values sort_index sample drop_duplicates query truncate nlargest nsmallest copy "
@@ -36,6 +38,8 @@ _ASKED = words(
 )
 # The same, but types of the answer depend on values.
 _ASKED_LABELS = words("reset_index merge join melt combine_first reindex insert= isetitem=")
+# Of arguments that are not there yet these take the labels alone.
+_TABLES_TOO = words("merge join combine_first set_index insert= isetitem=") | SIGNS
 _GROUPED = words(
     "agg all any count cumcount cummax cummin cumprod cumsum diff ffill bfill first last max mean median "
     "min nunique prod rank sem shift size std sum var head tail nth ngroup pct_change quantile skew kurt "
@@ -116,14 +120,18 @@ def _after(meta: Meta, one: Step) -> Meta | None:
         return _indexed(meta, kwargs.get("labels"))
     if name == "drop":
         kept = {key: value for key, value in kwargs.items() if key in ("columns", "errors")}
+        if isinstance(kept.get("columns"), Handle):
+            return None
         return ask_empty(meta, (step("drop", **kept),), exact=True) if "columns" in kept else meta
     if name == "select_dtypes" and meta.exact:
         return ask_empty(meta, (one,), exact=True)
     if name == "merge" and bool(kwargs.get("left_index")) is not bool(kwargs.get("right_index")):
         return None  # names of the rows' labels depend on the rows
+    if name not in _TABLES_TOO and next(handles_in((args, kwargs)), None) is not None:
+        return None  # values that are not there yet decide on labels
     if name in _ASKED or name in _ASKED_LABELS:
         return ask_empty(meta, (one,), exact=name in _ASKED)
-    if name[-1] == "=" and (name[:-1] in _SIGNS or name[:-1] in _RETYPED):
+    if name[-1] == "=" and (name[:-1] in SIGNS or name[:-1] in _RETYPED):
         return Meta(meta.obj, exact=False)
     return _operated(meta, one)
 
@@ -235,16 +243,12 @@ def _set_at(meta: Meta, key: Any) -> Meta | None:
     return Meta(meta.obj, exact=False)
 
 
-_COMPARISONS = frozenset({"==", "!=", "<", "<=", ">", ">="})
-_SIGNS = words("+ - * / // % ** & | ^ r+ r- r* r/ r// r% r** r& r| r^") | _COMPARISONS
-
-
 def _operated(meta: Meta, one: Step) -> Meta | None:
     """Tell of an operator's labels; flexible spellings of operators have more arguments and are asked."""
     import pandas as pd
 
     name, args, _ = one
-    if name not in _SIGNS:
+    if name not in SIGNS:
         return None
     other = args[0]
     mine = Meta(meta.obj, exact=False)

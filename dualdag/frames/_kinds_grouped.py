@@ -60,7 +60,7 @@ def selected_owner(owner: str, key: Any) -> str:
     """Return the class that a selection of columns from a view stands for."""
     if owner not in ("DataFrameGroupBy", "UnknownGroupBy"):
         return owner
-    return "DataFrameGroupBy" if isinstance(key, list) else "SeriesGroupBy"
+    return "DataFrameGroupBy" if list_like(key) else "SeriesGroupBy"
 
 
 def kind_of_grouped(owner: str, source: str, steps: tuple[Step, ...], step: Step) -> str:
@@ -81,7 +81,7 @@ def kind_of_grouped(owner: str, source: str, steps: tuple[Step, ...], step: Step
     if name in ON_DRIVER:
         return "driver"
     picked = next((args[0] for called, args, _ in reversed(steps) if called == "[]"), None)
-    kind = source if picked is None else ("frame" if isinstance(picked, list) else "series")
+    kind = source if picked is None else ("frame" if list_like(picked) else "series")
     if owner == "DataFrameGroupBy":
         return _frame_groups(name, steps[0][2])
     if owner == "SeriesGroupBy":

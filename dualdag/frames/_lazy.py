@@ -280,6 +280,8 @@ def from_node(node: Node[Any]) -> Any:
 
 def _annotated(node: Node[Any]) -> str:
     note = getattr(node.fn, "__annotations__", {}).get("return") if node.fn is not None else None
+    if isinstance(note, PandasType):
+        note = f"pandas.{note.__pandas_name__}"
     if not isinstance(note, str):
         home = str(getattr(note, "__module__", "")).partition(".")[0]
         note = f"{home}.{getattr(note, '__name__', '')}"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import sys
-from types import FrameType
+from types import FrameType, SimpleNamespace
 from typing import Any
 
 __all__ = ["local_names"]
 
 _MARKED = re.compile(r"@([A-Za-z_]\w*)")
+_DOTTED = re.compile(r"@([A-Za-z_]\w*)((?:\.[A-Za-z_]\w*)+)(?!\w*\()")
 _WORD = re.compile(r"(?<![\w.@])([A-Za-z_]\w*)")
 _TEXT = re.compile(r"'[^']*'|\"[^\"]*\"|`[^`]*`")
 
@@ -32,7 +33,20 @@ def local_names(expr: str, *, marked: bool) -> dict[str, Any]:
             if name in scope:
                 found[name] = scope[name]
                 break
+    for name, path in _DOTTED.findall(expr) if marked else ():
+        if name in found:
+            found[name] = _narrowed(found[name], path[1:].split("."))
     return found
+
+
+def _narrowed(obj: Any, path: list[str]) -> Any:
+    """Return an object with what one attribute of `obj` holds: the rest of it does not count."""
+    value = obj
+    for part in path:
+        value = getattr(value, part)
+    for part in reversed(path):
+        value = SimpleNamespace(**{part: value})
+    return value
 
 
 def _users_frame() -> FrameType | None:

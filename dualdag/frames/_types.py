@@ -219,6 +219,11 @@ class Scalar(_Number):
             raise AttributeError(f"'Scalar' object has no attribute {name!r}")
         return getattr(self.compute(), name)
 
+    def round(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the value rounded, lazily."""
+        made = ("round", tuple(freeze(one) for one in args), {key: freeze(one) for key, one in kwargs.items()})
+        return wrap(derive(self._handle, (made,), "scalar"))
+
     def __setattr__(self, name: str, value: Any) -> NoReturn:
         raise AttributeError(f"{name!r} of a scalar can't be set.")
 

@@ -92,7 +92,7 @@ class View:
         return function(self, *args, **kwargs)
 
     def __getitem__(self, key: Any) -> Any:
-        frozen = freeze(list(key) if isinstance(key, tuple) and self._grouped else key)
+        frozen = freeze(key)
         if not self._grouped:
             kind = self._handle.kind if self._handle.kind == "series" else "any"
             return wrap(derive(self._handle, (*self._steps, step("[]", frozen)), kind))

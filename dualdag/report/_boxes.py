@@ -120,7 +120,8 @@ def _box(graph: Graph, plan: Plan | None, group: Sequence[int]) -> Box:
         lines.append(_spread(actions) if len(actions) > 1 else "")
     elif kind == "task":
         written = chain_text(node)
-        lines.append(written if written != title else "")
+        inner = written.removeprefix(f"{title}(").removesuffix(")") if written.startswith(f"{title}(") else written
+        lines.append(inner if written != title else "")
         lines.append(node._op.label if not written and graph.label(group[0]) != node._op.label else "")
     if specs:
         lines.append(", ".join(s.name for s in specs[:-1]))

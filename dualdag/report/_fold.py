@@ -36,11 +36,11 @@ def fold_classes(graph: Graph) -> list[int]:
     plain = _unfolded(graph)
     if len(graph) <= SELDOM or len(set(plain)) <= SELDOM:
         return plain
-    full = _folded(graph, None, 0)
-    sizes = Counter(full)
+    steps = _steps(graph)
+    repeats = Counter(steps)
     folded = plain
     for often in _OFTEN:
-        folded = _in_a_row(graph, _folded(graph, [sizes[number] for number in full], often))
+        folded = _in_a_row(graph, _folded(graph, [step if repeats[step] >= often else None for step in steps]))
         if len(set(folded)) <= ENOUGH:
             break
     if len(graph) <= ALWAYS and len(set(folded)) * 2 > len(set(plain)):
@@ -58,28 +58,31 @@ def _unfolded(graph: Graph) -> list[int]:
     return [numbers.setdefault(key, len(numbers)) for key in keys]
 
 
-def _folded(graph: Graph, sizes: list[int] | None, often: int) -> list[int]:
-    """Return a number for each node by what it is and takes; a box then never depends on itself.
-
-    Nodes of a step that is repeated fewer times than `often` keep a number of their own.
-    """
-    numbers: dict[Hashable, int] = {}
-    classes: list[int] = []
+def _steps(graph: Graph) -> list[Hashable]:
+    """Return what each node is a repetition of, whatever it takes; None for what stands alone."""
+    steps: list[Hashable] = []
     consumers = graph.consumers()
     few = _few_names(graph)
     for i, node in enumerate(graph.nodes):
         kind = node._op.kind
-        key: Hashable
-        if graph.artifacts(i) or kind == "files" or (sizes is not None and sizes[i] < often):
-            key = i
-        elif kind == "file":
-            key = (*_place(node), _takers(graph, consumers[i]))
+        step: Hashable = None
+        if kind == "file":
+            step = (*_place(node), _takers(graph, consumers[i]))
         elif kind == "value":
-            key = (kind, node.name, _takers(graph, consumers[i]))
-        else:
-            name = graph.label(i) if node._op.prefix in few else ""
+            step = (kind, node.name, _takers(graph, consumers[i]))
+        elif kind == "call" and not graph.artifacts(i):
             item = repr(node._args[1])[:40] if node._op.fn is operator.getitem else ""
-            key = (node._op.prefix, name, item, frozenset([classes[j] for j in graph.inputs[i]]))
+            step = (node._op.prefix, graph.label(i) if node._op.prefix in few else "", item)
+        steps.append(step)
+    return steps
+
+
+def _folded(graph: Graph, steps: list[Hashable]) -> list[int]:
+    """Return a number for each node by its step and what it takes; a box then never depends on itself."""
+    numbers: dict[Hashable, int] = {}
+    classes: list[int] = []
+    for i, step in enumerate(steps):
+        key = i if step is None else (step, frozenset([classes[j] for j in graph.inputs[i]]))
         classes.append(numbers.setdefault(key, len(numbers)))
     return classes
 

@@ -82,7 +82,7 @@ def _method(name: str, args: Sequence[Any], kwargs: dict[str, Any]) -> str:
     if not name.replace(".", "").isidentifier():
         return f"{name} {' '.join(inner)}"
     if name == "read":
-        return str(args[0][0])
+        return str(args[0])
     return f"{name.rpartition('.')[2]}({', '.join(inner)})"
 
 

@@ -119,23 +119,29 @@ class Artifacts:
     def add(self, version: Version) -> Version:
         """Publish a version under the next number."""
         folder = self._folder(version.name)
-        number = max(self._numbers(version.name), default=0) + 1
+        newest = max(self._numbers(version.name), default=0)
+        # Another run of the same flow may have made this very version meanwhile.
+        same = self._same(version, newest) if newest else None
+        if same is not None:
+            return same
+        number = newest + 1
         while True:
             made = msgspec.structs.replace(version, number=number)
             if self._fs.put_if_absent(f"{folder}/{number:08d}", [seal(made)]):
                 return made
-            other = self._winner(version, number)
-            if other is not None:
-                return other
+            same = self._same(version, number)
+            if same is not None:
+                return same
             number += 1
 
-    def _winner(self, version: Version, number: int) -> Version | None:
-        """Return the version another writer made of the same result meanwhile, if that is what happened."""
+    def _same(self, version: Version, number: int) -> Version | None:
+        """Return the version of a number if it is of the same result, else None."""
         try:
             other = self.read(version.name, number)
         except CorruptObjectError:
             return None
-        return other if other.digest == version.digest and other.trace == version.trace else None
+        ours, theirs = ((v.digest, v.checksum, v.trace) for v in (version, other))
+        return other if ours == theirs else None
 
     def confirm(self, confirmation: Confirmation) -> None:
         """Note that an artifact was made again and came out the same."""

@@ -224,6 +224,12 @@ def slow(seconds: float) -> float:
     return seconds
 
 
+@dag.task
+def late_mark(folder: str, seconds: float) -> int:
+    time.sleep(seconds)
+    return mark(folder, "late")
+
+
 @dag.task(timeout=30)
 def quick(x: int) -> int:
     return x + 1

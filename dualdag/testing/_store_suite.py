@@ -229,6 +229,12 @@ class StoreSuite:
         first = other.version("x", 1)
         assert other.load(first.checksum, first.codec) == 0
 
+    def test_two_writers_of_one_version(self, store: Store, url: str) -> None:
+        """Two runs of one flow that end together make one version."""
+        made = store.add_version(a_version(store, "x", 1, created=1.0))
+        assert open_store(url).add_version(a_version(store, "x", 1, created=2.0)) == made
+        assert store.add_version(a_version(store, "x", 2)).number == 2
+
     def test_what_is_not_there(self, store: Store) -> None:
         store.add_version(a_version(store, "sales", 1))
         assert store.latest("sale") is None

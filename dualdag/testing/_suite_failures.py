@@ -117,6 +117,12 @@ class FailureTests(SuiteBase):
         assert isinstance(error, TimeoutError)
         assert self.run(t.add(1, 1)) == 2
 
+    def test_late_task_is_ended(self) -> None:
+        self.needs(self.stops, "a thread can't be ended")
+        self.fails(self.tasks.late_mark(self.folder, 1.0).options(timeout=0.3), dag.TaskTimeoutError)
+        time.sleep(1.5)
+        assert self.marks("late") == 0
+
     def test_late_result_is_not_published(self) -> None:
         t = self.tasks
         self.fails(t.slow(0.6), dag.TaskTimeoutError)

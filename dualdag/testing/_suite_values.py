@@ -11,6 +11,7 @@ import pytest
 
 import dualdag as dag
 from dualdag.config import environment
+from dualdag.config import environment
 from dualdag.testing._suite_base import SuiteBase
 
 __all__ = ["ValueTests"]

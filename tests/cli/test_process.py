@@ -232,3 +232,30 @@ def test_help_loads_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr == "[]\n"
+
+
+def test_a_task_that_kills_its_worker_is_a_failed_task():
+    text = "@dag.task\ndef killer():\n    os._exit(9)\ndag.task(len)([1]).artifact('fine')\nkiller().artifact('dead')\n"
+    done = dualdag("run", flow(text), "--backend", "processes", "--progress", "off")
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ")
+    assert "'dead'" in done.stderr
+
+
+def test_warnings_of_ours_are_one_line():
+    assert dualdag("run", flow("dag.task(len)([1]).artifact('x')\n")).returncode == 0
+    marker = Path(".dualdag/layout.json")
+    marker.chmod(0o644)
+    marker.write_text("{")
+    done = dualdag("ls")
+    assert done.returncode == 0
+    assert done.stderr.startswith("warning: store ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_value_of_a_class_of_the_flow():
+    text = "from dataclasses import dataclass\n@dataclass\nclass Point:\n    x: int\n"
+    text += "@dag.task\ndef make():\n    return Point(3)\nmake().artifact('point')\n"
+    assert dualdag("run", flow(text)).returncode == 0
+    assert dualdag("get", "point").stdout == "Point(x=3)\n"
+    assert json.loads(dualdag("run", "flow.py", "--json").stdout)["executed"] == 0

@@ -907,11 +907,96 @@ limit = df.i.mean(); r = df.query("i > @limit").eval("z = i - @limit")
 total = df.i.sum(); df["share"] = df.i / total; r = df
 if (df.i > 3).any():
     r = df.i.sum()
+e.loc[len(e)] = [1,2,"w"]; r = e
+e = e.set_index("c"); e.at["x","b"] += 5; r = e
+for i,row in e.iterrows():
+    e.loc[i,"d"]=row.b*2
+r = e
+e[["p","q"]] = e.c.apply(lambda v: pd.Series([v, v*2])); r = e
+e["t"]=pd.to_datetime("2024-01-01"); r = e.t.dt.year
+s=e.pop("b"); e["b2"]=s; r = e.columns.tolist()
+e.columns=["A","B","C"]; e.A += 1; r = e
+a,b=e.align(e.iloc[1:], join="left"); r = b
+x,y=np.unique(e.c, return_counts=True); r = y
 def clean(d):
     d = d.copy()
     d["z"] = d.i.fillna(0)
     return d[d.z > 2]
 r = df.pipe(clean).groupby("k").z.sum()
+"""
+
+MISCELLANY = """
+e[e.columns[e.isna().any()]]
+e.drop(e[e.b>3].index)
+e.drop(columns=e.columns[e.isna().any()])
+e.drop(columns=e.isna().any()[lambda s: s].index)
+e.loc[:, e.isna().mean() < 0.1]
+e.groupby("c")[e.columns[:2]].sum()
+e.apply(lambda c, k: c.astype(str)+k, args=("!",))
+e.apply(lambda r, k: r.b*k, axis=1, k=e.b.max())
+e.rename(columns=e.set_index("c").b.astype(str))
+[(x,y) for x,y in zip(e.a,e.b)]
+e.iloc[e.b.argmax()]
+e.loc[e.b.idxmax(), "c"]
+e.loc[e.b.idxmin():e.b.idxmax()]
+e.iloc[:e.b.min()]
+pd.Series({"x":1}).to_frame().T
+e.set_index("c").loc["x":"y"].to_dict("index")
+e.a.map(e.set_index("a").c)
+e.a.where(e.a.notna(), e.b).astype(int).tolist()
+e.agg(["sum"]).T
+np.select([e.b>3],[1],0)
+e.b.to_numpy()[e.b.argmax()]
+e[["a","b"]].apply(np.sqrt)
+e.b.apply(str)
+e.c.str.cat([e.c, e.b.astype(str)])
+e.T.loc["b"].sum()
+e.a.combine(e.b, lambda x,y: x if x>y else y)
+pd.concat([e, pd.DataFrame([{"a":9}])], ignore_index=True)
+pd.concat([e.assign(s=i) for i in range(2)]).groupby("s").b.sum()
+e.sample(2, random_state=np.random.RandomState(1))
+e.sample(2, random_state=np.random.default_rng(1))
+e.pipe(pd.DataFrame.dropna)
+list(map(len, e.c))
+e.to_dict(orient="records")
+pd.DataFrame(e.to_dict(orient="records")).equals(e)
+e.groupby("c").agg({"a": lambda s: s.sum(), "b": "max"})
+(e.b.rolling(2).mean() - e.b).dropna().abs().max()
+e.c.astype("category").cat.codes.add(1)
+e.c.isin(e[e.b>3].c)
+e.b.isin([e.b.max()])
+e.b.fillna(e.groupby("c").b.transform("mean"))
+e.b.quantile([.1,.5]).loc[.5]
+e.nunique()[e.nunique()>2].index.tolist()
+e.corr(numeric_only=True).unstack().sort_values().drop_duplicates()
+e.stack().reset_index()
+e.explode("c").reset_index(drop=True).index[-1]
+e.columns.get_loc("b")
+e.b.rank().astype(int)[0]
+{c: e[c].dtype.kind for c in e}
+e.memory_usage(deep=True).sum()>0
+e["b"].dtype == "int64"
+e.dtypes["b"]
+e.filter(regex="a|b").max(axis=1)
+e.isna().sum().sum()
+e[e.isna().any(axis=1)]
+e.loc[e.c.str.len().sort_values().index]
+e.reindex(e.b.sort_values(ascending=False).index)
+e.b.value_counts().to_frame("n").query("n>0")
+e.merge(e.groupby("c", as_index=False).b.sum(), on="c", suffixes=("","_s")).b_s
+e.b.apply(lambda x: [x]*2).explode()
+e.b.cumsum().iloc[-1] == e.b.sum()
+np.isclose(e.b.cumsum().iloc[-1], e.b.sum())
+round(e.b.mean())
+e.b.mean().round(1)
+e.b.max()-e.b.min() > 1 and "y" or "n"
+e.b.sum() if len(e) else 0
+"{:.1f}".format(e.b.mean())
+"%d" % e.b.sum()
+",".join(e.c)
+e.c.sum()
+e.b @ e.b
+pd.Index(e.c)[0]
 """
 
 ERRORS = """
@@ -985,11 +1070,30 @@ TOPICS = {
     "windows": WINDOWS,
     "accessors": ACCESSORS,
     "functions": FUNCTIONS,
+    "miscellany": MISCELLANY,
     "errors": ERRORS,
 }
 
 #: Chains that ask for something plain on their way, which computes; no other chain runs anything.
 _PLAIN = """
+e[e.columns[e.isna().any()]]
+e.drop(columns=e.columns[e.isna().any()])
+[(x,y) for x,y in zip(e.a,e.b)]
+e.set_index("c").loc["x":"y"].to_dict("index")
+e.a.where(e.a.notna(), e.b).astype(int).tolist()
+np.select([e.b>3],[1],0)
+e.b.to_numpy()[e.b.argmax()]
+list(map(len, e.c))
+pd.DataFrame(e.to_dict(orient="records")).equals(e)
+e.nunique()[e.nunique()>2].index.tolist()
+np.isclose(e.b.cumsum().iloc[-1], e.b.sum())
+e.b.max()-e.b.min() > 1 and "y" or "n"
+e.b.sum() if len(e) else 0
+"{:.1f}".format(e.b.mean())
+"%d" % e.b.sum()
+",".join(e.c)
+e.loc[len(e)] = [1,2,"w"]; r = e
+x,y=np.unique(e.c, return_counts=True); r = y
 s.get("zz")
 s.get("a")
 s.a

@@ -105,5 +105,5 @@ def test_names_of_expressions_are_taken_from_the_code_around(evaluator: Any) -> 
     assert chosen(1, ["a"]).compute().x.tolist() == [1, 3]
     assert chosen(1, ["a"]).__dualdag_node__().key != chosen(2, ["a"]).__dualdag_node__().key
     mean = frame.x.mean()
-    assert frame.query("x > @mean").compute().x.tolist() == [3]
+    assert frame.query("x > @mean and @mean > 1").compute().x.tolist() == [3]
     assert pd.eval("frame.x + mean").compute().tolist() == [3.0, 4.0, 5.0]

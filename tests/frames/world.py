@@ -32,9 +32,10 @@ def world(pd: Any) -> dict[str, Any]:
         {"x": range(6), "y": [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]},
         index=pandas.MultiIndex.from_product([["a", "b"], [1, 2, 3]], names=["one", "two"]),
     )
+    e = pd.DataFrame({"a": [1, 2, None], "b": [3, 4, 5], "c": ["x", "y", "z"]})
     return {
         "pd": pd, "np": np, "df": df, "right": right, "words": words, "days": days, "s": s, "o": o, "n": n,
-        "cat": cat, "mi": mi,
+        "cat": cat, "mi": mi, "e": e,
     }  # fmt: skip
 
 

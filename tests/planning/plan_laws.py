@@ -63,7 +63,6 @@ def check_needless(graph, run, had):
         return
     actions = [action for i, action in run.executed if i not in run.plan.forced | run.plan.renewed]
     assert len(actions) == len(set(actions)), "an action key ran twice in one run"
-    executed = {i for i, _ in run.executed}
     users = graph.consumers()
     for i, action in run.executed:
         if action in had and i not in run.plan.forced | run.plan.renewed:

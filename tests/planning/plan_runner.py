@@ -56,6 +56,7 @@ class Run:
     plans: list = field(default_factory=list)
     actions: dict = field(default_factory=dict)  # position -> action key, of what was looked at
     absent: set = field(default_factory=set)  # positions run although recorded: the value was not there
+    tried: set = field(default_factory=set)  # positions whose inputs' values were asked for
     warned: set = field(default_factory=set)
 
 
@@ -192,6 +193,7 @@ class _Carrier:
     def run(self, i):
         plan, graph, node = self.plan, self.graph, self.graph.nodes[i]
         assert plan.actions[i] in {RUN, CHECK}, f"{plan.action(i)} node {i} was run: {plan}"
+        self.made.tried.add(i)
         after = graph.extra(i).after
         inputs = graph.inputs[i]
         given = {}
@@ -207,7 +209,11 @@ class _Carrier:
             self.eff[i] = effective_key(self.trace(i), self.store.superseded())
             return
         known = self.store.records([action]).get(action)
-        if known is not None and known.checksum not in self.store.objects:
+        if known is not None and i not in plan.forced | plan.renewed:
+            if known.checksum in self.store.objects:
+                # Another node with the same value has just left it there.
+                self.values[i], self.digests[i] = self.objects[known.checksum], known.digest
+                return
             self.made.absent.add(i)
         yield i
         args = map_nodes(node.args, lambda n: given[n._key])

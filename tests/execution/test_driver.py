@@ -1,0 +1,340 @@
+"""What a run does besides running: events, journal, versions, keeping, planning again."""
+
+from __future__ import annotations
+
+import json
+import time
+import warnings
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+import dualdag as dag
+from dualdag.execution import get_backend, run_graph
+from dualdag.execution._git import git_commit
+from dualdag.execution._work import guess_size, worth_keeping
+from dualdag.graph import compile_graph
+from dualdag.planning import FileView
+from dualdag.store import open_store
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@dag.task
+def add(x, y=1):
+    return x + y
+
+
+@dag.task
+def total(values):
+    return sum(values)
+
+
+@dag.task
+def fail(x):
+    raise ValueError(x)
+
+
+def run(nodes, store="store", backend="sync", **options):
+    events = []
+    opened = open_store(str(store))
+    try:
+        result = run_graph(
+            compile_graph(nodes),
+            store=opened,
+            backend=get_backend(backend, workers=2),
+            files=FileView(),
+            now=options.pop("now", NOW),
+            listeners=[events.append],
+            **options,
+        )
+    finally:
+        opened.close()
+    return result, events
+
+
+def kinds(events):
+    return [event.kind for event in events]
+
+
+def test_events_in_order():
+    node = add(add(1), 2).named("top")
+    result, events = run([node])
+    assert kinds(events) == ["run-start", "plan", "start", "done", "start", "done", "run-end"]
+    assert events[1].data is result.plan
+    assert [event.label for event in events if event.kind == "done"] == ["add", "top"]
+    assert all(one.time <= two.time for one, two in zip(events, events[1:], strict=False))
+    _, events = run([node])
+    assert kinds(events) == ["run-start", "plan", "run-end"]
+
+
+def test_events_of_failures_retries_and_versions():
+    @dag.task(retries=1)
+    def twice(x):
+        raise OSError("again")
+
+    with pytest.raises(ExceptionGroup):
+        run([add(1).artifact("a"), twice(1)], keep_going=True)
+    rows = dag.store("store").run(dag.store("store").runs()[0].id)[1]
+    told = [(row["kind"], row["label"]) for row in rows]
+    for one in [("version", "a"), ("retry", "twice"), ("failed", "twice"), ("done", "a")]:
+        assert one in told
+    assert [row.status for row in dag.store("store").runs()] == ["failed"]
+
+
+def test_a_listener_sees_a_check_that_was_found():
+    @dag.task
+    def parity(x):
+        return x % 2
+
+    run([add(parity(3), 10)])
+    result, events = run([add(parity(5), 10)])
+    assert result.executed == 1
+    assert ("reuse", "add") in [(event.kind, event.label) for event in events]
+
+
+def test_failing_listener_does_not_hang():
+    def listener(event):
+        raise RuntimeError("listener")
+
+    for backend in ("sync", "local"):
+        opened = open_store("store")
+        with pytest.raises(RuntimeError, match="listener"):
+            run_graph(
+                compile_graph([add(1)]),
+                store=opened,
+                backend=get_backend(backend),
+                files=FileView(),
+                now=NOW,
+                listeners=[listener],
+            )
+        opened.close()
+
+
+def test_details_of_a_version(tmp_path):
+    (tmp_path / "in.txt").write_text("12")
+
+    @dag.task
+    def load(path):
+        return int(Path(path).read_text())
+
+    raw = load(dag.file(tmp_path / "in.txt"))
+    middle = add(raw, 1).artifact("middle")
+    top = total([add(middle, 2), add(middle, 3)]).artifact("top")
+    run([top], run_info={"params": {"days": 7}})
+    store = open_store("store")
+    try:
+        one = json.loads(store.get_object(store.version("middle").details))
+        two = json.loads(store.get_object(store.version("top").details))
+    finally:
+        store.close()
+    assert list(one["inputs"]) == [str(tmp_path / "in.txt")]
+    assert len(one["lineage"]) == 1
+    assert list(two["inputs"]) == ["middle"]
+    assert len(two["lineage"]) == 2
+    assert two["params"] == {"days": 7}
+    assert {row["label"] for row in two["arguments"].values()} == {"add", "top"}
+    sources = [row["source"] for row in one["functions"].values() if row["kind"] == "function"]
+    assert any(source and "read_text" in source for source in sources)
+
+
+def test_rows_say_what_was_done():
+    daily = add(1).artifact("daily", "1d")
+    below = add(daily, 5).artifact("below")
+    result, _ = run([below])
+    assert [(r.name, r.action, r.version) for r in result.rows] == [("daily", "run", 1), ("below", "run", 1)]
+    result, _ = run([below, daily], now=NOW + timedelta(hours=1))
+    assert [(r.name, r.action, r.version) for r in result.rows] == [("daily", "pinned", 1), ("below", "reuse", 1)]
+
+
+def test_a_due_artifact_that_is_the_same_is_confirmed():
+    node = add(1).artifact("daily", "1d")
+    run([node])
+    _, events = run([node], now=NOW + timedelta(days=2))
+    assert "confirmed" in kinds(events)
+    assert "version" not in kinds(events)
+    result, events = run([node], now=NOW + timedelta(days=2, hours=1))
+    assert result.rows[0].action == "pinned"
+    assert "confirmed" not in kinds(events)
+
+
+def test_one_node_with_two_names():
+    node = add(1).artifact("one").artifact("two")
+    run([node])
+    assert dag.load("one", store="store") == dag.load("two", store="store") == 2
+
+
+def test_versions_are_there_although_a_later_task_failed():
+    with pytest.raises(ValueError, match="2"):
+        run([fail(add(1).artifact("kept"))])
+    assert dag.load("kept", store="store") == 2
+
+
+def test_warns_of_a_global_that_a_task_changed():
+    memory = {}
+
+    @dag.task
+    def remember(x):
+        memory[x] = True
+        return x
+
+    with pytest.warns(RuntimeWarning, match="memory"):
+        run([remember(1)])
+
+
+def test_a_warning_points_at_the_users_line():
+    memory = {}
+
+    @dag.task
+    def remember(x):
+        memory[x] = True
+        return x
+
+    node = remember(1)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        run([node])
+    assert (caught[0].filename, caught[0].lineno) == (node.site.file, node.site.line)
+
+
+@pytest.mark.parametrize("backend", ["sync", "local", "processes"])
+def test_a_file_that_changes_while_it_is_read_is_read_again(tmp_path, backend):
+    path = tmp_path / "in.txt"
+    path.write_text("first")
+
+    @dag.task
+    def slow_read(name):
+        text = Path(name).read_text()
+        if text == "first":
+            # Another program writes while this one reads.
+            Path(name).write_text("second")
+        return text
+
+    node = slow_read(dag.file(path))
+    result, _ = run([node], backend=backend)
+    assert result.values[0 if result.plan.targets == [0] else result.plan.targets[0]] == "second"
+    again, _ = run([node], backend=backend)
+    assert again.executed == 0
+    path.write_text("third")
+    result, _ = run([node], backend=backend)
+    assert list(result.values.values()) == ["third"]
+
+
+def test_a_file_that_is_gone_by_the_time_it_is_read(tmp_path):
+    path = tmp_path / "in.txt"
+    path.write_text("text")
+
+    @dag.task
+    def remove(name):
+        Path(name).unlink(missing_ok=True)
+        return 1
+
+    with pytest.raises(dag.StoreError, match=r"in\.txt"):
+        run([remove(dag.file(path))])
+
+
+def test_keeping_what_costs_more_to_make():
+    assert not worth_keeping(0.004, 0, local=True)
+    assert worth_keeping(0.02, 1000, local=True)
+    assert not worth_keeping(0.02, 10_000_000, local=True)
+    assert not worth_keeping(0.1, 0, local=False)
+    assert worth_keeping(10.0, 100_000_000, local=False)
+
+
+def test_sizes_are_guessed_without_encoding():
+    numpy, pandas = pytest.importorskip("numpy"), pytest.importorskip("pandas")
+    assert guess_size(numpy.zeros(1000)) == 8000
+    assert guess_size(pandas.DataFrame({"x": range(1000)})) >= 8000
+    assert guess_size(b"x" * 500) == 500
+    assert 20_000 < guess_size(["x" * 100] * 500) < 80_000
+    assert guess_size([]) > 0
+    assert guess_size(object()) > 0
+
+
+def test_not_deterministic_wins_over_not_kept():
+    @dag.task(deterministic=False, persist=False)
+    def stamp(x):
+        return time.time_ns()
+
+    node = stamp(1)
+    first, _ = run([node])
+    second, _ = run([node])
+    assert first.values == second.values
+
+
+def test_back_off_holds_no_worker_and_is_not_busy(tmp_path):
+    @dag.task(retries=2)
+    def flaky(folder):
+        count = len(list(Path(folder).glob("try-*")))
+        Path(folder, f"try-{count}").touch()
+        if count < 2:
+            raise OSError("not yet")
+        return count
+
+    cpu = time.process_time()
+    result, events = run([flaky(str(tmp_path))])
+    assert list(result.values.values()) == [2]
+    assert kinds(events).count("retry") == 2
+    assert time.process_time() - cpu < 1.0
+
+
+def test_a_store_that_refuses_records_ends_the_run(monkeypatch):
+    from dualdag.store import Store
+
+    def refuse(self, records, aliases=()):
+        raise dag.StoreError("disk full")
+
+    monkeypatch.setattr(Store, "put_records", refuse)
+    for backend in ("sync", "local"):
+        with pytest.raises(dag.StoreError, match="disk full"):
+            run([add(1)], backend=backend)
+
+
+def test_values_of_targets_are_told_apart():
+    one, two = total([1, 2]), total((1, 2))
+    listed = dag.task(list)((1, 2))
+    same = dag.task(lambda x: x)(listed)
+    result, _ = run([one, two, listed, same])
+    values = list(result.values.values())
+    values[-1].append(9)
+    assert values[-2] == [1, 2]
+
+
+def test_blas_threads_are_limited_while_tasks_run_and_put_back():
+    pytest.importorskip("numpy")
+    from threadpoolctl import threadpool_info
+
+    @dag.task(persist=False, version=1)
+    def threads(_):
+        from threadpoolctl import threadpool_info
+
+        return max((row["num_threads"] for row in threadpool_info()), default=1)
+
+    before = [row["num_threads"] for row in threadpool_info()]
+    found, _ = run([threads(0), threads(1)], backend="local")
+    from dualdag.config import cores
+
+    assert all(value <= max(1, cores() // 2) for value in found.values.values())
+    assert [row["num_threads"] for row in threadpool_info()] == before
+
+
+def test_git_commit(tmp_path):
+    assert git_commit(tmp_path) is None
+    git = tmp_path / ".git"
+    (git / "refs/heads").mkdir(parents=True)
+    (git / "HEAD").write_text("ref: refs/heads/main\n")
+    assert git_commit(tmp_path) is None
+    (git / "packed-refs").write_text("# pack-refs\nabc123 refs/heads/main\n")
+    assert git_commit(tmp_path / "sub" / "folder") == "abc123"
+    (git / "refs/heads/main").write_text("def456\n")
+    assert git_commit(tmp_path) == "def456"
+    (git / "HEAD").write_text("0" * 40)
+    assert git_commit(tmp_path) == "0" * 40
+    tree = tmp_path / "tree"
+    (git / "worktrees/tree").mkdir(parents=True)
+    (git / "worktrees/tree/HEAD").write_text("ref: refs/heads/main\n")
+    (git / "worktrees/tree/commondir").write_text("../..\n")
+    tree.mkdir()
+    (tree / ".git").write_text(f"gitdir: {git}/worktrees/tree\n")
+    assert git_commit(tree) == "def456"
