@@ -163,6 +163,10 @@ def test_any_chain_equals_pandas(start: pandas.DataFrame, ops: list[str], end: s
     assert_same(got[1], wanted[1])
     handle = got[0]._handle
     assert handle.kind in ("any", kind_of(got[1]))
+    if handle.kind == "series" and handle.meta is not None:
+        assert handle.meta.obj.name == got[1].name
+        assert list(handle.meta.obj.index.names) == list(got[1].index.names)
+        assert not handle.meta.exact or handle.meta.obj.dtype == got[1].dtype
     if handle.kind == "frame" and handle.meta is not None:
         assert list(handle.meta.obj.columns) == list(got[1].columns)
         assert list(handle.meta.obj.index.names) == list(got[1].index.names)

@@ -11,7 +11,7 @@ from typing import Any
 
 from dualdag.frames._names import nature, returns
 from dualdag.frames._ops import Handle
-from dualdag.frames._steps import Step
+from dualdag.frames._steps import Step, is_slice
 from dualdag.frames._words import words
 
 __all__ = ["ON_DRIVER", "kind_of_method", "kind_of_operator", "kind_of_property", "list_like"]
@@ -54,7 +54,7 @@ def list_like(value: Any) -> bool:
     """Tell whether an argument holds several labels or values; a handle of a scalar does not."""
     if isinstance(value, Handle):
         return value.kind in _SEVERAL
-    if isinstance(value, (list, dict, set, frozenset, slice, range)):
+    if is_slice(value) or isinstance(value, (list, dict, set, frozenset, range)):
         return True
     return not isinstance(value, (str, bytes)) and hasattr(type(value), "__len__") and type(value) is not tuple
 

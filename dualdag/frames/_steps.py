@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator, KeysView, ValuesView
 from typing import Any
 
-__all__ = ["Step", "freeze", "label_of", "named", "read_out", "resolve", "step", "thaw"]
+__all__ = ["Step", "freeze", "is_slice", "label_of", "named", "read_out", "resolve", "step", "thaw"]
 
 Step = tuple[str, tuple[Any, ...], dict[str, Any]]
 
@@ -124,6 +124,11 @@ def _freeze_data(obj: Any) -> Any:
     if isinstance(obj, pandas.NamedAgg) and not obj.args and not obj.kwargs:
         return freeze(obj.column), freeze(obj.aggfunc)
     return obj
+
+
+def is_slice(obj: Any) -> bool:
+    """Tell whether a frozen argument is a slice, with values that are there or not."""
+    return type(obj) is slice or (type(obj) is tuple and len(obj) == 4 and obj[0] is _SLICE)
 
 
 def thaw(obj: Any) -> Any:

@@ -20,7 +20,7 @@ from dualdag.frames._lazy import wrap
 from dualdag.frames._names import nature, owner_class, public
 from dualdag.frames._ops import Handle, derive, node_of
 from dualdag.frames._run import run
-from dualdag.frames._steps import Step, freeze, step
+from dualdag.frames._steps import Step, freeze, is_slice, step
 
 __all__ = ["Indexer", "View", "accessor"]
 
@@ -255,14 +255,15 @@ def _kind_at(handle: Handle, name: str, key: Any) -> str:
         return "scalar" if name == "iloc" and isinstance(key, int) else "any"
     if handle.kind != "frame":
         return "any"
-    paired = isinstance(key, tuple) and len(key) == 2
+    whole = isinstance(key, tuple) and not is_slice(key)
+    paired = whole and len(key) == 2
     rows, columns = key if paired else (key, slice(None))
     meta = handle.meta
     if name == "loc":
         if meta is not None and paired and meta.obj.index.nlevels == 1:
             check_labels(meta.obj, columns, ".loc[]")
         leveled = meta is None or meta.obj.index.nlevels > 1 or meta.columns.nlevels > 1
-        if isinstance(key, tuple) and (leveled or not paired):
+        if whole and (leveled or not paired):
             return "frame" if paired and list_like(rows) and list_like(columns) else "any"
     return _shape(handle, name, rows, columns)
 

@@ -86,7 +86,9 @@ class Walk:
         self._at = None
         self._encoder = self._strict
         try:
-            vertex = self._vertex(obj) or self._callable(obj)
+            # A class of an installed package as a task (`dag.task(str)`) is known by name, as elsewhere.
+            by_name = isinstance(obj, type) and origin_of_class(obj) is not None
+            vertex = (None if by_name else self._vertex(obj)) or self._callable(obj)
             while self._queue:
                 one, content, fill = self._queue[0]
                 fill(one, content)

@@ -11,7 +11,6 @@ import pytest
 
 import dualdag as dag
 from dualdag.config import environment
-from dualdag.config import environment
 from dualdag.testing._suite_base import SuiteBase
 
 __all__ = ["ValueTests"]

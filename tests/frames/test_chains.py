@@ -8,11 +8,10 @@ import pandas
 import pytest
 
 import dualdag.pandas as lazy
-from tests.frames.chains import EAGER, chains
+from tests.frames.chains import CHAINS, EAGER
 from tests.frames.world import assert_same, kind_of, lazy_result, outcome
 
 pytestmark = pytest.mark.filterwarnings("ignore")
-CHAINS = chains()
 
 
 def hold(source: str) -> None:

@@ -131,6 +131,13 @@ def test_lambdas_partials_builtins_and_methods():
     assert dag.task(Scale(2).plain)(3).key != dag.task(Scale(3).plain)(3).key
 
 
+def test_classes_are_callables_too():
+    import fractions
+
+    kinds = (str, int, dict, list, fractions.Fraction, pd.DataFrame)
+    assert len({dag.task(kind)(1).key for kind in kinds}) == len(kinds)
+
+
 def test_wrong_arguments_are_named_at_once():
     with pytest.raises(TypeError, match=r"train\(\) at .*test_node.py:\d+: "):
         train()

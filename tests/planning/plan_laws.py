@@ -70,7 +70,7 @@ def check_needless(graph, run, had):
                 i in run.plan.roots
                 or i in graph.targets
                 or any(
-                    (user in executed or run.plan.actions[user] == RUN) and i in _values_of(graph, user)
+                    (user in run.tried or run.plan.actions[user] == RUN) and i in _values_of(graph, user)
                     for user in users[i]
                 )
             )

@@ -41,17 +41,21 @@ class Worker:
             target=serve, args=(theirs, environment, os.getpid()), name="dualdag worker"
         )
         self.ready = False
+        self._theirs = theirs
+
+    def start(self) -> None:
+        """Start the process."""
         _in_starter(self._start)
-        theirs.close()
 
     def _start(self) -> None:
         with _without_main():
             self.process.start()
+        self._theirs.close()
 
     @property
     def alive(self) -> bool:
         """Whether the process runs."""
-        return self.process.is_alive()
+        return self.process.pid is not None and self.process.is_alive()
 
     def kill(self) -> None:
         """End the process and what it started, and wait for that."""
@@ -62,7 +66,8 @@ class Worker:
                 if os.getpgid(pid) == pid:
                     os.killpg(pid, signal.SIGKILL)
             self.process.kill()
-        self.process.join()
+        if pid is not None:
+            self.process.join()
         self.pipe.close()
 
     def hang_up(self) -> None:
@@ -85,6 +90,8 @@ class Pool:
         self.workers = workers
         self._environment = environment
         self._idle: list[Worker] = []
+        # An interruption may strike while a worker passes from hand to hand; none is lost from here.
+        self._all: set[Worker] = set()
         self._lock = threading.Lock()
         self._closed = False
         atexit.register(self.close)
@@ -96,8 +103,22 @@ class Pool:
                 worker = self._idle.pop()
                 if worker.alive:
                     return worker
-                worker.kill()
-        return Worker(self._environment)
+                self.kill(worker)
+        worker = Worker(self._environment)
+        self._all.add(worker)
+        worker.start()
+        return worker
+
+    def kill(self, worker: Worker) -> None:
+        """End a worker, whatever it does.
+
+        Parameters
+        ----------
+        worker : Worker
+            One that `take` gave.
+        """
+        worker.kill()
+        self._all.discard(worker)
 
     def give_back(self, worker: Worker) -> None:
         """Take an idle worker back.
@@ -114,21 +135,22 @@ class Pool:
         self._end([worker])
 
     def close(self) -> None:
-        """End the idle workers."""
+        """End all workers: idle ones are told to, others are killed."""
         atexit.unregister(self.close)
         with self._lock:
             self._closed = True
             idle, self._idle = self._idle, []
+        for worker in self._all.difference(idle):
+            self.kill(worker)
         self._end(idle)
 
-    @staticmethod
-    def _end(workers: list[Worker]) -> None:
+    def _end(self, workers: list[Worker]) -> None:
         for worker in workers:
             worker.hang_up()
         until = time.monotonic() + 2.0
         for worker in workers:
             worker.process.join(max(0.0, until - time.monotonic()))
-            worker.kill()
+            self.kill(worker)
 
 
 # A process's wish to die with its parent means with the thread that started it: so one thread, which

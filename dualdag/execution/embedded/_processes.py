@@ -94,6 +94,7 @@ class _ProcessesSession:
         self._packer = Packer(place)
         self._folder = ""
         self._queue: deque[Job] = deque()
+        self._workers: set[Worker] = set()
         self._idle: list[_Busy] = []
         self._busy: list[_Busy] = []
         self._done: list[Outcome] = []
@@ -133,13 +134,13 @@ class _ProcessesSession:
 
     def _send(self, job: Job, message: bytes) -> None:
         while True:
-            busy = self._idle.pop() if self._idle else _Busy(self._pool.take())
+            busy = self._idle.pop() if self._idle else self._hire()
             try:
                 busy.worker.pipe.send_bytes(message)
             except OSError:
                 # It died while it had nothing to do: nobody is to blame, and another takes the job.
                 fresh = not busy.worker.ready
-                busy.worker.kill()
+                self._drop(busy)
                 if fresh:
                     self._busy.append(busy)
                     busy.job = job
@@ -151,6 +152,15 @@ class _ProcessesSession:
             busy.deadline = busy.started + timeout if timeout is not None and busy.worker.ready else None
             self._busy.append(busy)
             return
+
+    def _hire(self) -> _Busy:
+        worker = self._pool.take()
+        self._workers.add(worker)
+        return _Busy(worker)
+
+    def _drop(self, busy: _Busy) -> None:
+        self._pool.kill(busy.worker)
+        self._workers.discard(busy.worker)
 
     def collect(self, timeout: float | None) -> list[Outcome]:
         self._feed()
@@ -215,7 +225,7 @@ class _ProcessesSession:
         job = busy.job
         assert job is not None  # noqa: S101 - only busy workers are listened to
         self._busy.remove(busy)
-        busy.worker.kill()
+        self._drop(busy)
         step = job.steps[0]
         count = self._lost[step.id] = self._lost.get(step.id, 0) + 1
         if count <= RESUBMITS:
@@ -237,7 +247,7 @@ class _ProcessesSession:
             if busy.worker.pipe.poll(0):
                 continue
             self._busy.remove(busy)
-            busy.worker.kill()
+            self._drop(busy)
             step = job.steps[0]
             error = timed_out(step.label, step.site, step.timeout or 0.0)
             seconds = now - busy.started
@@ -270,10 +280,12 @@ class _ProcessesSession:
 
     def close(self, *, hard: bool) -> None:
         # What still runs can be ended, so it is; after an interruption no process is left at all.
-        for busy in (*self._busy, *(self._idle if hard else ())):
-            busy.worker.kill()
-        for idle in () if hard else self._idle:
-            self._pool.give_back(idle.worker)
+        idle = [] if hard else [one.worker for one in self._idle]
+        for worker in self._workers.difference(idle):
+            self._pool.kill(worker)
+        for worker in idle:
+            self._pool.give_back(worker)
+        self._workers.clear()
         self._busy, self._idle = [], []
         self._values.clear()
         if self._folder:
