@@ -138,14 +138,14 @@ class _ProcessesSession:
             try:
                 busy.worker.pipe.send_bytes(message)
             except OSError:
-                # It died while it had nothing to do: nobody is to blame, and another takes the job.
-                fresh = not busy.worker.ready
-                self._drop(busy)
-                if fresh:
-                    self._busy.append(busy)
-                    busy.job = job
-                    return
-                continue
+                if busy.worker.ready:
+                    # It died while it had nothing to do: nobody is to blame, and another takes the job.
+                    self._drop(busy)
+                    continue
+                busy.job = job
+                self._busy.append(busy)
+                self._lose(busy)
+                return
             busy.job = job
             timeout = _timeout(job)
             busy.started = time.monotonic()
