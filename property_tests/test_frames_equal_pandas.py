@@ -151,7 +151,9 @@ def test_any_chain_equals_pandas(start: pandas.DataFrame, ops: list[str], end: s
     if told == "error":
         assert told_lazily == "error", f"pandas raises {wanted!r}"
         # Of two errors in a chain, the one that the schema tells comes first.
-        assert isinstance(got, (type(wanted), ColumnNotFoundError, AttributeNotFoundError)), f"pandas raises {wanted!r}, not {got!r}"
+        assert isinstance(got, (type(wanted), ColumnNotFoundError, AttributeNotFoundError)), (
+            f"pandas raises {wanted!r}, not {got!r}"
+        )
         return
     if told_lazily == "error":
         # A list of as many names as there are rows is a list of groups to pandas if one of them is no

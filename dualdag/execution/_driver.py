@@ -18,13 +18,14 @@ from dualdag.execution._run import Run, new_run_id
 from dualdag.execution._schedule import Scheduler
 from dualdag.execution._versions import artifact_rows
 from dualdag.execution._work import InputMissingError
+from dualdag.execution.embedded._sync import SyncBackend
 from dualdag.planning import plan_graph
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
-    from dualdag.execution._protocol import Backend, Session
+    from dualdag.execution._protocol import Backend
     from dualdag.graph import Graph, Node
     from dualdag.planning import FileView, Plan
     from dualdag.store import RunJournal, Store
@@ -85,18 +86,17 @@ def run_graph(
     run_id = new_run_id(time.time())
     info = dict(run_info or {})
     journal = store.start_run(run_id, info | {"backend": backend.name})
-    session = None
-    recorder = None
     run = None
     status = "failed"
     try:
         files.scan(graph)
         plan = plan_graph(graph, store=store, files=files, refresh=refresh, now=now)
-        session = backend.open(RunInfo(run_id, store, len(plan)))
-        recorder = Recorder(store, ticking=session.inline)
+        session = SyncBackend().open(RunInfo(run_id, store, 0))
+        recorder = Recorder(store)
         run = Run(
             graph, store, session, files, now, keep_going, recorder, journal, tuple(listeners), run_id,
-            info=info, marked=set(store.unstable()), late=dict(store.superseded()), forced=set(plan.forced),
+            backend=backend, info=info, marked=set(store.unstable()), late=dict(store.superseded()),
+            forced=set(plan.forced),
         )  # fmt: skip
         result = _carry_out(run, plan, want_values=want_values)
         status = "done"
@@ -108,7 +108,7 @@ def run_graph(
     finally:
         # After a task's failure nothing runs any more; after anything else it might.
         hard = status != "done" and (run is None or not run.failures or status == "interrupted")
-        _end(session, recorder, journal, status, hard=hard)
+        _end(run, journal, status, hard=hard)
 
 
 def _carry_out(run: Run, plan: Plan, *, want_values: bool) -> RunResult:
@@ -137,6 +137,7 @@ def _until_it_holds(run: Run, plan: Plan) -> Scheduler:
         if note_tokens(plan, run.files, run.tokens):
             plan = _plan_again(run)
             continue
+        _open_backend(run, plan)
         run.tell("plan", data=plan)
         scheduler = Scheduler(run, plan)
         try:
@@ -147,6 +148,16 @@ def _until_it_holds(run: Run, plan: Plan) -> Scheduler:
         if not scheduler.again or (run.failures and not run.keep_going):
             return scheduler
         plan = _plan_again(run)
+
+
+def _open_backend(run: Run, plan: Plan) -> None:
+    """Start what runs tasks at the first plan that has any: a run that finds all it needs starts no engine."""
+    size = sum(plan.actions.count(code) for code in (2, 3))
+    if size and not run.opened:
+        run.session.close(hard=False)
+        run.session = run.backend.open(RunInfo(run.run_id, run.store, size))
+        run.recorder.ticking = run.session.inline
+        run.opened = True
 
 
 def _plan_again(run: Run) -> Plan:
@@ -196,11 +207,12 @@ def _values(run: Run, scheduler: Scheduler) -> dict[int, Any] | None:
     return values
 
 
-def _end(session: Session | None, recorder: Recorder | None, journal: RunJournal, status: str, *, hard: bool) -> None:
+def _end(run: Run | None, journal: RunJournal, status: str, *, hard: bool) -> None:
     try:
-        if recorder is not None:
-            recorder.end()
+        if run is not None:
+            try:
+                run.recorder.end()
+            finally:
+                run.session.close(hard=hard)
     finally:
-        if session is not None:
-            session.close(hard=hard)
         journal.close(status)

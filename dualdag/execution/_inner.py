@@ -19,10 +19,14 @@ _VARIABLES = (
     "POLARS_MAX_THREADS",
     "RAYON_NUM_THREADS",
 )
-_LOADS = ("numpy", "scipy", "sklearn", "torch")
+_LOADS = ("numpy", "scipy", "scipy.linalg", "sklearn", "sklearn.utils._openmp_helpers", "torch", "numexpr")
 
 _lock = threading.Lock()
 _controllers: dict[tuple[bool, ...], Any] = {}
+# What runs that go on at the same time share: the limits are the process's, so the last one to end puts
+# them back as the first one found them.
+_runs: set[int] = set()
+_before: dict[tuple[bool, ...], Any] = {}
 
 
 def inner_environment(workers: int) -> dict[str, str]:
@@ -62,7 +66,9 @@ class InnerThreads:
         self._limit = max(1, cores() // max(workers, 1))
         self._wanted = workers > 1 and cores() > 1
         self._applied = threading.local()
-        self._first: Any = None
+        if self._wanted:
+            with _lock:
+                _runs.add(id(self))
 
     def apply(self) -> None:
         """Limit the libraries that are loaded by now; OpenMP's limit holds for the calling thread."""
@@ -72,13 +78,27 @@ class InnerThreads:
         if getattr(self._applied, "loaded", None) == loaded:
             return
         self._applied.loaded = loaded
-        limiter = _controller(loaded).limit(limits=self._limit)
+        controller = _controller(loaded)
         with _lock:
-            if self._first is None:
-                self._first = limiter
+            _let_go()
+            _before.setdefault(loaded, controller.limit(limits=self._limit))
 
     def restore(self) -> None:
-        """Put the process's limits back as they were before the first task."""
-        if self._first is not None:
-            self._first.restore_original_limits()
-            self._first = None
+        """Put the process's limits back as they were, unless another run goes on."""
+        with _lock:
+            _runs.discard(id(self))
+            if not _runs and _before:
+                _let_go()
+                for limiter in reversed(_before.values()):
+                    limiter.restore_original_limits()
+                _before.clear()
+                _let_go()
+
+
+def _let_go() -> None:
+    """Let any thread set the limits: newer threadpoolctl heeds only the first that did, while it lives."""
+    import threadpoolctl
+
+    clear = getattr(getattr(threadpoolctl, "OpenBLASController", None), "clear_controlling_thread", None)
+    if clear is not None:
+        clear(force=True)

@@ -31,16 +31,16 @@ class Recorder:
     ----------
     store : Store
         Where records go.
-    ticking : bool
-        Whether a thread closes batches: needed where tasks run in the driver's own thread.
 
     Attributes
     ----------
+    ticking : bool
+        Whether a thread closes batches: needed where tasks run in the driver's own thread.
     waiting : bool
         Whether a node of the open batch is handed on only once that is written.
     """
 
-    def __init__(self, store: Store, *, ticking: bool) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
         self._lock = threading.Lock()
         self._writing = threading.Lock()
@@ -52,7 +52,7 @@ class Recorder:
         self._more = threading.Event()
         self._ended = False
         self._thread: threading.Thread | None = None
-        self._ticking = ticking
+        self.ticking = False
         self.waiting = False
 
     def add(self, position: int, record: Record, *, waits: bool) -> None:
@@ -89,7 +89,7 @@ class Recorder:
     def _open(self) -> None:
         if not self._pending and not self._aliases:
             self._opened = time.monotonic()
-            if self._ticking:
+            if self.ticking:
                 if self._thread is None:
                     self._thread = threading.Thread(target=self._tick, name="dualdag recorder", daemon=True)
                     self._thread.start()

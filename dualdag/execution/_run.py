@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from dualdag.execution._protocol import Outcome, Session
+    from dualdag.execution._protocol import Backend, Outcome, Session
     from dualdag.execution._recorder import Recorder
     from dualdag.graph import Graph
     from dualdag.hashing import FileToken
@@ -59,7 +59,7 @@ class Run:
 
     Parameters
     ----------
-    graph, store, session, files, now, keep_going, recorder, journal, listeners, run_id
+    graph, store, session, files, now, keep_going, recorder, journal, listeners, run_id, backend
         As for `run_graph`.
     """
 
@@ -73,6 +73,7 @@ class Run:
     journal: RunJournal
     listeners: tuple[Listener, ...]
     run_id: str
+    backend: Backend
     executed: int = 0
     ran: dict[bytes, Ran] = field(default_factory=dict)
     failures: list[BaseException] = field(default_factory=list)
@@ -86,7 +87,10 @@ class Run:
     attempts: dict[int, int] = field(default_factory=dict)
     tokens: dict[str, FileToken | None] = field(default_factory=dict)
     versions: dict[str, Version] = field(default_factory=dict)
+    opened: bool = False
     info: Mapping[str, Any] = field(default_factory=dict)
+    reached: dict[int, tuple[dict[str, dict[str, Any]], dict[str, str]]] = field(default_factory=dict)
+    commit: str | None = None
     held: set[int] = field(default_factory=set)
     seconds: dict[int, float] = field(default_factory=dict)
     policies: dict[int, Policy] = field(default_factory=dict)

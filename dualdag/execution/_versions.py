@@ -15,7 +15,7 @@ from dualdag.execution._result import ArtifactRow
 if TYPE_CHECKING:
     from dualdag.execution._run import Run
     from dualdag.execution._schedule import Scheduler
-    from dualdag.graph import ArtifactSpec
+    from dualdag.graph import ArtifactSpec, Op
     from dualdag.planning import Plan
     from dualdag.store import Record, Version
 
@@ -112,13 +112,13 @@ def _details(scheduler: Scheduler, i: int) -> dict[str, Any]:
             "args": [_repr.repr(arg) for arg in node._args],
             "kwargs": {name: _repr.repr(arg) for name, arg in (node._kwargs or {}).items()},
         }
-        taken = node._op.fingerprint
-        for one in taken.reached if taken is not None else ():
-            if one.kind == "distribution":
-                packages[one.name] = one.detail
-            else:
-                name = f"{one.owner}:{one.name}" if one.owner else one.name
-                functions.setdefault(name, _reached(one))
+        known = run.reached.get(id(node._op))
+        if known is None:
+            known = run.reached[id(node._op)] = _all_reached(node._op)
+        functions.update(known[0])
+        packages.update(known[1])
+    if run.commit is None:
+        run.commit = git_commit(Path.cwd()) or ""
     return {
         "made": time.time(),
         "functions": functions,
@@ -126,9 +126,21 @@ def _details(scheduler: Scheduler, i: int) -> dict[str, Any]:
         "arguments": arguments,
         "inputs": inputs,
         "lineage": [key.hex() for j in above if (key := _trace(scheduler, j)) is not None],
-        "git": git_commit(Path.cwd()),
+        "git": run.commit or None,
         **run.info,
     }
+
+
+def _all_reached(op: Op) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
+    """Return the functions and variables, and the packages, that a task reaches."""
+    functions: dict[str, dict[str, Any]] = {}
+    packages: dict[str, str] = {}
+    for one in op.fingerprint.reached if op.fingerprint is not None else ():
+        if one.kind == "distribution":
+            packages[one.name] = one.detail
+        else:
+            functions.setdefault(f"{one.owner}:{one.name}" if one.owner else one.name, _reached(one))
+    return functions, packages
 
 
 _repr = reprlib.Repr()

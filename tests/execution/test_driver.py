@@ -338,3 +338,32 @@ def test_git_commit(tmp_path):
     tree.mkdir()
     (tree / ".git").write_text(f"gitdir: {git}/worktrees/tree\n")
     assert git_commit(tree) == "def456"
+
+
+def test_a_run_that_finds_all_it_needs_starts_no_engine():
+    class Dear:
+        name = "dear"
+
+        def open(self, run):
+            raise AssertionError("opened")
+
+        def close(self):
+            pass
+
+    node = add(1)
+    run([node])
+    assert dag.run([node, dag.value(3)], backend=Dear(), store="store", progress="off") == [2, 3]
+    with pytest.raises(AssertionError, match="opened"):
+        dag.run(add(2), backend=Dear(), store="store", progress="off")
+
+
+def test_sync_closes_batches_while_a_task_runs():
+    @dag.task(persist=True)
+    def look(x, store):
+        time.sleep(0.3)
+        return len(list(Path(store, "batches").rglob("*")))
+
+    first = add(1).options(persist=True)
+    nodes = [add(k) for k in range(3)] + [look(0, str(Path("store").absolute()))]
+    result, _ = run([first, *nodes])
+    assert result.values[result.plan.targets[-1]] >= 1

@@ -209,3 +209,66 @@ def test_timeout_is_retried(tmp_path):
         return count
 
     assert run(slow_at_first(str(marks)), tmp_path) == 1
+
+
+def test_an_interruption_loses_no_worker(tmp_path, monkeypatch):
+    import multiprocessing.connection
+
+    plain = multiprocessing.connection.Connection.send_bytes
+    sent = []
+
+    def interrupted(self, data, *more):
+        plain(self, data, *more)
+        if b"sleeper" in bytes(data):
+            sent.append(self)
+            raise KeyboardInterrupt
+
+    @dag.task
+    def sleeper(x):
+        time.sleep(60)
+        return x
+
+    run(pid("warm"), tmp_path)
+    before = {child.pid for child in psutil.Process().children()}
+    monkeypatch.setattr(multiprocessing.connection.Connection, "send_bytes", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(sleeper(1), tmp_path)
+    monkeypatch.undo()
+    assert len(sent) == 1
+    after = {child.pid for child in psutil.Process().children()}
+    assert len(before & after) < len(before)
+    assert run(pid("next"), tmp_path) not in before - after
+
+
+def test_a_worker_that_cannot_start(tmp_path, monkeypatch):
+    from dualdag.execution.embedded import _pool
+
+    dag.shutdown()
+    monkeypatch.setattr(_pool, "serve", os._exit)
+    with pytest.raises(dag.WorkerLostError, match="pid"):
+        run(pid("never"), tmp_path)
+
+
+def test_closing_a_pool_ends_workers_in_any_hand():
+    from dualdag.execution.embedded._pool import Pool
+
+    pool = Pool(2, {})
+    worker = pool.take()
+    assert worker.alive
+    pool.close()
+    assert not psutil.pid_exists(worker.process.pid)
+
+
+def test_two_runs_share_limits_of_threads():
+    pytest.importorskip("numpy")
+    from threadpoolctl import threadpool_info
+
+    from dualdag.execution._inner import InnerThreads
+
+    before = [row["num_threads"] for row in threadpool_info()]
+    one, two = InnerThreads(2), InnerThreads(2)
+    one.apply()
+    two.apply()
+    one.restore()
+    two.restore()
+    assert [row["num_threads"] for row in threadpool_info()] == before

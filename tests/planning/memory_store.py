@@ -46,6 +46,7 @@ class MemoryStore:
         self.confirmed: dict[str, Confirmation] = {}
         self.marked: set[bytes] = set()
         self.damaged: set[str] = set()
+        self.parts: dict[str, object] = {}  # own parts of artifacts as last made, spelled out
         self.lookups = Counter()
         self.asked: list[list[bytes]] = []
         self.log: dict[bytes, bytes] = {}  # action key -> digest of what was last made under it

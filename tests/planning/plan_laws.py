@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dualdag.errors import CorruptObjectError
 from dualdag.hashing import action_key
-from tests.planning.plan_runner import digest_of
+from dualdag.planning._demand import Why
+from tests.planning.plan_runner import digest_of, part_of
 from tests.planning.plan_world import World, happen, refresh_of
 
 REUSE, RUN, CHECK, PINNED = 1, 2, 3, 4
@@ -29,8 +30,8 @@ def check_history(history, noisy=(), *, interrupt=True):
             return
         refresh = refresh_of(world, graph, number)
         try:
-            if interrupt and number % 5 == 4:
-                world.interrupted(graph, refresh, number % 7)
+            for stop in range(number // 12 if interrupt else 0):
+                world.interrupted(graph, refresh, (number + 5 * stop) % 8)
             check_round(world, graph, refresh)
         except CorruptObjectError:
             check_lost_by_hand(world, graph)
@@ -46,6 +47,8 @@ def check_round(world, graph, refresh):
     asked = world.plan(graph, refresh)
     assert world.store.snapshot() == frozen, "planning wrote"
     check_pins(graph, asked, world.store)
+    check_own_parts(graph, asked, world.store)
+    check_never_run(graph, asked, world.store)
     had = world.store.all_actions()
     run = world.run(graph, refresh)
     plan = run.plan
@@ -55,7 +58,10 @@ def check_round(world, graph, refresh):
         assert executed <= listed, "what is executed was neither to run nor to check"
     done = {action for _, action in run.executed}
     assert all(i in executed or run.actions.get(i) in done for i in asked.forced), "a refresh did not run"
-    assert not {graph.nodes[i]._op.prefix for i in run.warned} & marked, "an unstable task was not expected"
+    for i in run.warned:
+        sure = any(i in plan.recipes and plan.actions[i] == RUN for plan in run.plans)
+        unstable = graph.nodes[i]._op.prefix in marked or not graph.option(i, "deterministic")
+        assert not (sure and unstable), "an unstable task was not expected"
     check_needless(graph, run, had)
     check_certain(run, world.store.objects)
     digests = check_results(world, graph, run)
@@ -107,6 +113,24 @@ def check_pins(graph, plan, store):
         if any(j in plan.forced or (j in below and j not in held) for j in inputs):
             below.add(i)
     assert not {i for i in plan.pins if i in below and i not in held}, "pinned below what refresh names"
+
+
+def check_own_parts(graph, plan, store):
+    """An artifact is due for its own part if, and only if, code or arguments down to artifacts changed."""
+    for name, why in plan.due.items():
+        place = graph.named()[name][0]
+        kind = graph.artifacts(place)[0].cadence.kind
+        if kind in {"interval", "cron"} and name in store.parts:
+            changed = store.parts[name] != part_of(graph, place)
+            assert not (changed and is_pinned(plan, name)), f"{name} is pinned though its own part changed"
+            assert changed or "own part" not in why, f"{name}: {why}, it says"
+
+
+def check_never_run(graph, plan, store):
+    """What was never run with its function and arguments is to run, not to check, if its digest is wanted."""
+    for i, why in enumerate(plan.why):
+        if why == Why.UNKNOWN:
+            assert store.owns([graph.nodes[i]._own]), "to check, though it never ran with these arguments"
 
 
 def check_results(world, graph, run):

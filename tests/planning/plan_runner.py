@@ -22,6 +22,15 @@ def checksum_of(value):
     return hashlib.blake2b(b"encoded" + repr(value).encode(), digest_size=32).digest()
 
 
+def part_of(graph, i):
+    """Return an artifact's own part, spelled out: functions and arguments down to inputs and artifacts."""
+    above = []
+    for j in graph.inputs[i]:
+        names = [spec.name for spec in graph.artifacts(j)]
+        above.append(min(names) if names else part_of(graph, j))
+    return graph.nodes[i]._own, tuple(above)
+
+
 class Files:
     """Contents by URL, and which of them were read since they last moved; stands in for a DigestCache."""
 
@@ -159,6 +168,7 @@ class _Carrier:
         if found is None or i in self.plan.forced or i in self.plan.renewed:
             yield from self.run(i)
         else:
+            yield i
             self.digests[i] = found.digest
             self.store.put_record(replace(found, trace=self.trace(i)))
             # The trace key may just have become a name of a superseded result.
@@ -268,6 +278,7 @@ class _Carrier:
 
     def publish(self, i):
         for spec in self.graph.artifacts(i):
+            self.store.parts[spec.name] = part_of(self.graph, i)
             last = self.store.latest(spec.name) if spec.name not in self.store.damaged else None
             trace, part = self.effective(i), self.plan.own_parts[spec.name]
             digest = self.digests[i]

@@ -46,7 +46,7 @@ class World:
             return None
 
     def compute(self, node, args, kwargs):
-        with self._in_place():
+        with self.in_place():
             value = node.op.fn(*args, **kwargs)
         if getattr(node.op.fn, "args", (None,))[0] in self.noisy:
             # Few numbers, so that a noisy function sometimes gives what it gave before.
@@ -71,18 +71,18 @@ class World:
         return [values[node._key] for node in graph.nodes]
 
     def plan(self, graph, refresh=()):
-        with self._in_place():
+        with self.in_place():
             view = FileView(self.files)
             view.scan(graph)
             return plan_graph(graph, store=self.store, files=view, refresh=refresh, now=self.now)
 
     def run(self, graph, refresh=()):
-        with self._in_place():
+        with self.in_place():
             return run(graph, self.store, self.objects, self.files, self.compute, now=self.now, refresh=refresh)
 
     def interrupted(self, graph, refresh, steps):
         """Start a run and stop it before or after one of its functions."""
-        with self._in_place():
+        with self.in_place():
             for _ in zip(range(steps), self.writer(graph, refresh), strict=False):
                 pass
 
@@ -93,7 +93,7 @@ class World:
         self.store.objects -= {checksum_of(value) for value in values}
 
     @contextlib.contextmanager
-    def _in_place(self):
+    def in_place(self):
         """Let files be read, and patterns listed, in this world."""
         from dualdag.planning import _files
 
