@@ -19,7 +19,6 @@ from dualdag.graph import (
     map_nodes,
     nodes_in,
     outside_tasks,
-    paused_collector,
 )
 
 if TYPE_CHECKING:
@@ -162,7 +161,7 @@ def run_result(
     graph = _compiled(x, "dag.run")
     from dualdag import execution, report
 
-    with closing(open_with(chosen)) as opened, report.progress(chosen.progress) as listeners, paused_collector():
+    with closing(open_with(chosen)) as opened, report.progress(chosen.progress) as listeners:
         return execution.run_graph(
             graph,
             store=opened,

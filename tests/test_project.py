@@ -29,7 +29,6 @@ HEAVY = (
     "dask",
     "distributed",
     "ray",
-    "pebble",
 )
 
 

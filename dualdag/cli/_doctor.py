@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Check", "examine", "of_checks"]
 
 _NEEDED = (
-    "pandas", "numpy", "pyarrow", "fsspec", "blake3", "msgspec", "cloudpickle", "pebble", "click", "rich",
+    "pandas", "numpy", "pyarrow", "fsspec", "blake3", "msgspec", "cloudpickle", "click", "rich",
     "cronsim", "threadpoolctl", "jinja2", "graphviz-pure",
 )  # fmt: skip
 _OPTIONAL = {"polars": "polars", "dask": "dask", "distributed": "dask", "ray": "ray", "s3fs": "s3"}
