@@ -5,11 +5,13 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from dualdag.store import Record, open_store
+from dualdag.errors import ArtifactNotFoundError, CorruptObjectError
+from dualdag.store import Record, Version, open_store
 
 KEYS = [f"k{i}" for i in range(4)]
 keys = st.sampled_from(KEYS)
@@ -39,6 +41,10 @@ class StoreMachine(RuleBasedStateMachine):
         self.stores = [open_store(self.url), open_store(self.url)]
         self.first: dict[str, Record] = {}
         self.late: dict[str, Record] = {}
+        self.aliases: dict[str, str] = {}
+        self.versions: list[tuple[int, str]] = []
+        self.number = 0
+        self.objects: set[str] = set()
 
     def in_force(self, name: str) -> Record | None:
         return self.late.get(name) or self.first.get(name)
@@ -62,6 +68,49 @@ class StoreMachine(RuleBasedStateMachine):
         self.stores[writer].supersede(made)
         self.late[name] = made
 
+    @rule(writer=writers, alias=st.sampled_from(["x", "y"]), name=keys)
+    def name_again(self, writer: int, alias: str, name: str) -> None:
+        self.stores[writer].refresh()
+        known = self.first.get(name)
+        if known is not None:
+            self.stores[writer].put_records([], [(key(alias), known)])
+            self.aliases.setdefault(alias, name)
+
+    @rule(writer=writers, digest=digests)
+    def publish(self, writer: int, digest: str) -> None:
+        saved = self.stores[writer].save(digest)
+        self.objects.add(digest)
+        made = self.stores[writer].add_version(
+            Version("art", 0, key(digest), saved.checksum, saved.codec, 1, b"t", b"o", b"a", 0.0, 0.0, None, "UTC", "r")
+        )
+        if not self.versions or self.versions[-1][1] != digest:
+            self.number += 1
+            self.versions.append((self.number, digest))
+        assert made.number == self.number
+
+    @rule(writer=writers)
+    def delete(self, writer: int) -> None:
+        if not self.versions:
+            with pytest.raises(ArtifactNotFoundError):
+                self.stores[writer].delete("art")
+            return
+        assert self.stores[writer].delete("art") == len(self.versions)
+        self.versions = []
+        self.number += 1
+
+    @rule(writer=writers, digest=digests)
+    def damage(self, writer: int, digest: str) -> None:
+        if digest not in self.objects:
+            return
+        checksum = self.stores[writer].save(digest).checksum
+        path = Path(self.url, "objects", checksum.hex()[:2], checksum.hex()[2:])
+        path.chmod(0o644)
+        path.write_bytes(b'"?"')
+        with pytest.raises(CorruptObjectError, match="damaged"):
+            self.stores[writer].load(checksum, "json")
+        assert not self.stores[1 - writer].has_objects([checksum])
+        self.objects.discard(digest)
+
     @rule(writer=writers)
     def reopen(self, writer: int) -> None:
         self.stores[writer].close()
@@ -82,6 +131,14 @@ class StoreMachine(RuleBasedStateMachine):
             for letter in "ta":
                 found = store.records([key(f"{letter}{name}") for name in KEYS])
                 assert found == {key(f"{letter}{n}"): r for n in KEYS if (r := self.in_force(n)) is not None}
+            known = store.records(map(key, self.aliases))
+            assert {k: r.digest for k, r in known.items()} == {
+                key(alias): self.first[name].digest for alias, name in self.aliases.items()
+            }
+            latest = store.latest("art")
+            assert (latest and (latest.number, latest.digest)) == (
+                (self.versions[-1][0], key(self.versions[-1][1])) if self.versions else None
+            )
             assert set(store.superseded()) == {key(f"{letter}{name}") for name in self.late for letter in "ta"}
 
     def teardown(self) -> None:

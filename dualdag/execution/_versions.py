@@ -94,6 +94,7 @@ def _version(scheduler: Scheduler, i: int, spec: ArtifactSpec, record: Record) -
         cadence=spec.cadence.text,
         tz=spec.cadence.tz,
         run=run.run_id,
+        function=record.function,
         details=run.store.put_object(json.dumps(_details(scheduler, i)).encode()),
     )
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 import msgspec
+from blake3 import blake3
 
 from dualdag.errors import ArtifactNotFoundError, CorruptObjectError, did_you_mean
-from dualdag.graph import validate_name
-from dualdag.store._facts import Confirmation, Version, seal, unseal
-from dualdag.store._fs import FileSystem
+from dualdag.graph import next_due, parse_cadence, validate_name
+from dualdag.store._facts import Confirmation, Tombstone, Version
+from dualdag.store._fs import FileSystem, shown
+from dualdag.store._seal import seal, unseal
 
 __all__ = ["Artifact", "Artifacts"]
 
@@ -30,7 +34,7 @@ class Artifact:
     digest : str
         Of the value, as hexadecimal digits.
     key : str
-        The trace key, as hexadecimal digits.
+        The trace key, readable: ``name-<hex>``.
     created : datetime
         When the run that made it began, UTC.
     seconds : float
@@ -54,6 +58,13 @@ class Artifact:
     due: datetime | None
 
 
+def _folder(name: str) -> str:
+    """Return the folder of an artifact: two names that differ by case alone have two, on any filesystem."""
+    validate_name(name)
+    lower = name.lower()
+    return f"artifacts/{name}" if name == lower else f"artifacts/{name}~{blake3(name.encode()).hexdigest()[:8]}"
+
+
 class Artifacts:
     """The artifacts of a store.
 
@@ -69,108 +80,180 @@ class Artifacts:
         self._fs = fs
         self._lookups = lookups
 
+    def _numbers(self, folder: str) -> list[int]:
+        self._lookups["listings"] += 1
+        return sorted(int(name) for name in self._fs.names(folder) if name.isdigit())
+
+    def _read(self, name: str, number: int) -> Version | None:
+        """Return one version, None for the mark that all up to it were deleted."""
+        path = f"{_folder(name)}/versions/{number:08d}"
+        data = self._fs.get(path) or b""
+        try:
+            version = unseal(data, Version, path)
+        except CorruptObjectError:
+            try:
+                unseal(data, Tombstone, path)
+            except CorruptObjectError:
+                raise CorruptObjectError(
+                    f"store {shown(self._fs.url)}: version {number} of artifact {name!r} is damaged: its bytes are "
+                    "not those that were written there."
+                ) from None
+            return None
+        return version
+
     def names(self) -> list[str]:
         """Return the names of artifacts that have a version."""
-        return [n for n in self._fs.names("artifacts") if self._numbers(n)]
+        self._lookups["listings"] += 1
+        names = sorted({name.partition("~")[0] for name in self._fs.names("artifacts")})
+        return [name for name in names if self._has_version(name)]
 
-    def _folder(self, name: str) -> str:
-        validate_name(name)
-        return f"artifacts/{name}/versions"
-
-    def _numbers(self, name: str) -> list[int]:
-        return [int(n) for n in self._fs.names(self._folder(name)) if n.isdigit()]
-
-    def read(self, name: str, number: int) -> Version:
-        """Return one version; CorruptObjectError if it is damaged."""
-        path = f"{self._folder(name)}/{number:08d}"
-        data = self._fs.get(path)
-        if data is None:
-            numbers = self._numbers(name)
-            if not numbers:
-                raise ArtifactNotFoundError(f"there is no artifact {name!r} in {self._fs.url}."
-                                            f"{did_you_mean(name, self.names())}")  # fmt: skip
-            shown = ", ".join(map(str, numbers[-10:]))
-            raise ArtifactNotFoundError(f"artifact {name!r} has no version {number}; there is: {shown}.")
-        return unseal(data, Version, f"version {number} of artifact {name!r}")
+    def _has_version(self, name: str) -> bool:
+        numbers = self._numbers(f"{_folder(name)}/versions")
+        try:
+            return bool(numbers) and self._read(name, numbers[-1]) is not None
+        except CorruptObjectError:
+            return True
 
     def latest(self, name: str) -> Version | None:
         """Return the newest version, or None; CorruptObjectError if it is damaged."""
+        folder = _folder(name)
         self._lookups["versions"] += 1
-        numbers = self._numbers(name)
-        return self.read(name, numbers[-1]) if numbers else None
+        numbers = self._numbers(f"{folder}/versions")
+        return self._read(name, numbers[-1]) if numbers else None
 
     def version(self, name: str, number: int | None) -> Version:
         """Return a version, the newest by default; ArtifactNotFoundError if there is none."""
-        if number is None:
-            numbers = self._numbers(name)
-            number = numbers[-1] if numbers else 0
-        return self.read(name, number)
+        self._lookups["versions"] += 1
+        numbers = self._numbers(f"{_folder(name)}/versions")
+        found = None
+        if numbers and (number is None or number in numbers):
+            found = self._read(name, numbers[-1] if number is None else number)
+        if found is not None:
+            return found
+        if not numbers or self._read(name, numbers[-1]) is None:
+            raise self._not_found(name)
+        there = ", ".join(map(str, numbers[-10:]))
+        raise ArtifactNotFoundError(f"artifact {name!r} has no version {number}; there is: {there}.")
+
+    def _not_found(self, name: str) -> ArtifactNotFoundError:
+        return ArtifactNotFoundError(
+            f"there is no artifact {name!r} in {shown(self._fs.url)}.{did_you_mean(name, self.names())}"
+        )
+
+    def readable(self, name: str) -> Iterator[Version]:
+        """Yield the readable versions, newest first, with a warning for each that is damaged."""
+        for number in reversed(self._numbers(f"{_folder(name)}/versions")):
+            try:
+                found = self._read(name, number)
+            except CorruptObjectError as error:
+                warnings.warn(f"{error} It is left out.", stacklevel=4)
+                continue
+            if found is None:
+                return
+            yield found
 
     def versions(self, name: str) -> list[Version]:
-        """Return the readable versions, newest first."""
-        found = []
-        for number in reversed(self._numbers(name)):
-            try:
-                found.append(self.read(name, number))
-            except CorruptObjectError as error:
-                warnings.warn(f"{error} It is left out.", stacklevel=2)
+        """Return the readable versions, newest first; ArtifactNotFoundError if there is none."""
+        found = list(self.readable(name))
+        if not found:
+            raise self._not_found(name)
         return found
 
+    def newest_rows(self) -> list[Artifact]:
+        """Return a row about the newest readable version of each artifact, by name."""
+        found = (next(self.readable(name), None) for name in self.names())
+        return [self._row(version, self.last_confirmed(version.name)) for version in found if version is not None]
+
+    def rows(self, name: str) -> list[Artifact]:
+        """Return rows about the readable versions, newest first; ArtifactNotFoundError if there is none."""
+        versions = self.versions(name)
+        confirmed = self.last_confirmed(name)
+        return [self._row(version, confirmed) for version in versions]
+
+    @staticmethod
+    def _row(version: Version, confirmed: Confirmation | None) -> Artifact:
+        found_equal = confirmed.created if confirmed is not None and confirmed.version == version.number else None
+        cadence = parse_cadence(version.cadence, version.tz)
+        due = next_due(cadence, last=version.created, confirmed=found_equal, now=datetime.now(UTC))
+        created = datetime.fromtimestamp(version.created, UTC)
+        key = f"{version.function or version.name}-{version.trace.hex()}"
+        return Artifact(version.name, version.number, version.digest.hex(), key, created, version.seconds,
+                        version.nbytes, version.cadence, due)  # fmt: skip
+
     def add(self, version: Version) -> Version:
-        """Publish a version under the next number."""
-        folder = self._folder(version.name)
-        newest = max(self._numbers(version.name), default=0)
+        """Publish a version under the next number; the newest, or another writer's, of the same result will do."""
+        folder = f"{_folder(version.name)}/versions"
+        number = max(self._numbers(folder), default=0)
         # Another run of the same flow may have made this very version meanwhile.
-        same = self._same(version, newest) if newest else None
-        if same is not None:
-            return same
-        number = newest + 1
-        while True:
+        same = self._same(version, number) if number else None
+        while same is None:
+            number += 1
             made = msgspec.structs.replace(version, number=number)
-            if self._fs.put_if_absent(f"{folder}/{number:08d}", [seal(made)]):
+            path = f"{folder}/{number:08d}"
+            if self._fs.put_if_absent(path, [seal(made, path)]):
                 return made
             same = self._same(version, number)
-            if same is not None:
-                return same
-            number += 1
+        return same
 
     def _same(self, version: Version, number: int) -> Version | None:
-        """Return the version of a number if it is of the same result, else None."""
+        """Return the version of a number if it is of the same result."""
         try:
-            other = self.read(version.name, number)
+            other = self._read(version.name, number)
         except CorruptObjectError:
             return None
-        ours, theirs = ((v.digest, v.checksum, v.trace) for v in (version, other))
+        if other is None:
+            return None
+        ours, theirs = ((one.digest, one.checksum, one.trace) for one in (version, other))
         return other if ours == theirs else None
 
     def confirm(self, confirmation: Confirmation) -> None:
         """Note that an artifact was made again and came out the same."""
-        folder = f"artifacts/{confirmation.name}/confirmations"
-        number = max((int(n) for n in self._fs.names(folder) if n.isdigit()), default=0) + 1
-        while not self._fs.put_if_absent(f"{folder}/{number:08d}", [seal(confirmation)]):
+        folder = f"{_folder(confirmation.name)}/confirmations"
+        number = max(self._numbers(folder), default=0) + 1
+        while not self._fs.put_if_absent(f"{folder}/{number:08d}", [seal(confirmation, f"{folder}/{number:08d}")]):
             number += 1
 
     def last_confirmed(self, name: str) -> Confirmation | None:
         """Return the newest readable confirmation, or None."""
-        validate_name(name)
+        folder = f"{_folder(name)}/confirmations"
         self._lookups["confirmations"] += 1
-        folder = f"artifacts/{name}/confirmations"
-        for found in reversed([n for n in self._fs.names(folder) if n.isdigit()]):
-            data = self._fs.get(f"{folder}/{found}")
+        for number in reversed(self._numbers(folder)):
+            path = f"{folder}/{number:08d}"
             try:
-                return None if data is None else unseal(data, Confirmation, f"confirmation {found} of {name!r}")
+                return unseal(self._fs.get(path) or b"", Confirmation, path)
             except CorruptObjectError as error:
-                warnings.warn(f"{error} It is left out.", stacklevel=2)
+                warnings.warn(f"store {shown(self._fs.url)}: {error} It is left out.", stacklevel=3)
         return None
 
     def delete(self, name: str) -> int:
-        """Remove an artifact's versions and confirmations; return how many versions there were."""
-        numbers = self._numbers(name)
-        if not numbers:
-            self.read(name, 0)
-        for number in reversed(numbers):
-            self._fs.remove(f"{self._folder(name)}/{number:08d}")
-        folder = f"artifacts/{name}/confirmations"
-        for found in self._fs.names(folder):
-            self._fs.remove(f"{folder}/{found}")
+        """Remove an artifact's versions and confirmations; return how many versions there were.
+
+        A mark under the next number does it in one instant; the files go after it, the oldest first.
+        """
+        folder = _folder(name)
+        numbers = self._numbers(f"{folder}/versions")
+        count = self._count(name, numbers)
+        if count:
+            number = numbers[-1] + 1
+            while not self._fs.put_if_absent(
+                path := f"{folder}/versions/{number:08d}", [seal(Tombstone(name, time.time()), path)]
+            ):
+                number += 1
+            numbers = [*(found for found in self._numbers(f"{folder}/versions") if found < number), number]
+        for number in numbers[:-1]:
+            self._fs.remove(f"{folder}/versions/{number:08d}")
+        for found in self._fs.names(f"{folder}/confirmations"):
+            self._fs.remove(f"{folder}/confirmations/{found}")
+        if not count:
+            raise self._not_found(name)
+        return count
+
+    def _count(self, name: str, numbers: list[int]) -> int:
+        """Return how many versions there are since the last time that all were deleted."""
+        for count, number in enumerate(reversed(numbers)):
+            try:
+                if self._read(name, number) is None:
+                    return count
+            except CorruptObjectError:
+                continue
         return len(numbers)

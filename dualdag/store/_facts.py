@@ -1,23 +1,16 @@
-"""What is written down in a store, and how its bytes are sealed."""
+"""What is written down in a store."""
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
-from blake3 import blake3
 
-from dualdag.errors import CorruptObjectError
-
-__all__ = ["Batch", "Confirmation", "Fact", "Layout", "Record", "RunInfo", "Saved", "Version", "seal", "unseal"]
-
-T = TypeVar("T")
-
-#: First bytes of every sealed file; the digit is the version of the seal.
-MAGIC = b"dualdag1"
+__all__ = ["Batch", "Begin", "Confirmation", "End", "Events", "Fact", "Record", "Saved", "Tombstone", "Unstable",
+           "Version"]  # fmt: skip
 
 
-class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Record(msgspec.Struct, frozen=True, array_like=True):
     """What is remembered of one result.
 
     Parameters
@@ -38,6 +31,8 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Seconds since 1970, UTC.
     function : str
         Its readable name.
+    kept : bool
+        Whether its object was put into the store.
     """
 
     own: bytes
@@ -53,21 +48,59 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     kept: bool = False
 
 
-class Batch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Batch(msgspec.Struct, frozen=True):
     """Records that share one file, and further trace keys of results recorded before."""
 
     records: list[Record]
     aliases: list[tuple[bytes, Record]]
 
 
-class Fact(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Fact(msgspec.Struct, frozen=True):
     """A later fact about a key, which outranks the earlier ones."""
 
     record: Record
 
 
-class Version(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One version of an artifact."""
+class Unstable(msgspec.Struct, frozen=True):
+    """A task gave two results for the same inputs."""
+
+    task: bytes
+
+
+class Version(msgspec.Struct, frozen=True):
+    """One version of an artifact.
+
+    Parameters
+    ----------
+    name : str
+        Of the artifact.
+    number : int
+        From 1; 0 before it is published.
+    digest : bytes
+        Of the value.
+    checksum, codec, nbytes
+        Its object, how that is encoded, its size.
+    trace : bytes
+        The effective trace key that it was made under.
+    own_part : bytes
+        Hash of the functions and arguments between it and the artifacts above it.
+    action : bytes
+        The action key.
+    created : float
+        When the run that made it began: seconds since 1970, UTC.
+    seconds : float
+        How long the function ran.
+    cadence : str or None
+        As it was then.
+    tz : str
+        Time zone of the cadence.
+    run : str
+        Which run made it.
+    details : bytes or None
+        Checksum of a JSON object with what `dualdag why` and `show` tell of its making.
+    function : str
+        Readable name of the function.
+    """
 
     name: str
     number: int
@@ -84,10 +117,30 @@ class Version(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tz: str
     run: str
     details: bytes | None = None
+    function: str = ""
 
 
-class Confirmation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An artifact was due and came out with the same digest."""
+class Tombstone(msgspec.Struct, frozen=True):
+    """All earlier versions of an artifact were deleted."""
+
+    name: str
+    created: float
+
+
+class Confirmation(msgspec.Struct, frozen=True):
+    """An artifact was due and came out with the same digest.
+
+    Parameters
+    ----------
+    name : str
+        Of the artifact.
+    version : int
+        Number of the version that it equals.
+    created : float
+        When the run that found so began: seconds since 1970, UTC.
+    trace, own_part : bytes
+        What it was made from this time.
+    """
 
     name: str
     version: int
@@ -96,21 +149,7 @@ class Confirmation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     own_part: bytes
 
 
-class Layout(msgspec.Struct, frozen=True):
-    """The marker at the root of a store."""
-
-    layout: int
-
-
-class Saved(msgspec.Struct, frozen=True):
-    """An encoded value in the store."""
-
-    checksum: bytes
-    codec: str
-    nbytes: int
-
-
-class RunInfo(msgspec.Struct, frozen=True):
+class Begin(msgspec.Struct, frozen=True):
     """How a run began."""
 
     id: str
@@ -118,23 +157,32 @@ class RunInfo(msgspec.Struct, frozen=True):
     info: dict[str, Any]
 
 
-def seal(value: Any) -> bytes:
-    """Return the bytes of a fact, with their checksum before them."""
-    body = msgspec.msgpack.encode(value)
-    return b"".join((MAGIC, blake3(body).digest(), body))
+class Events(msgspec.Struct, frozen=True):
+    """A piece of a run's journal."""
+
+    events: list[dict[str, Any]]
 
 
-def unseal(data: bytes, kind: type[T], what: str) -> T:
-    """Return the fact in sealed bytes.
+class End(msgspec.Struct, frozen=True):
+    """How a run ended."""
 
-    Raises
-    ------
-    CorruptObjectError
-        When the bytes are not those that were written.
+    ended: float
+    status: str
+
+
+class Saved(msgspec.Struct, frozen=True):
+    """An encoded value in the store.
+
+    Parameters
+    ----------
+    checksum : bytes
+        Of the encoded bytes.
+    codec : str
+        How they are encoded.
+    nbytes : int
+        How many there are.
     """
-    if data[:8] != MAGIC or blake3(memoryview(data)[40:]).digest() != data[8:40]:
-        raise CorruptObjectError(f"{what} is damaged: its bytes are not those that were written.")
-    try:
-        return msgspec.msgpack.decode(memoryview(data)[40:], type=kind)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise CorruptObjectError(f"{what} is damaged: {error}") from error
+
+    checksum: bytes
+    codec: str
+    nbytes: int

@@ -1,27 +1,52 @@
-"""Files of a store: put if absent, get, list; on local folders without fsspec, elsewhere through it."""
+"""Files of a store: put if absent, get, list; a folder of this machine by plain system calls, else through fsspec."""
 
 from __future__ import annotations
 
 import errno
+import functools
+import itertools
 import os
-import threading
+import re
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast
 
 from dualdag.errors import StoreError
 
-__all__ = ["READ_ONLY", "Buffers", "FileParts", "FileSystem", "describe", "open_filesystem"]
+__all__ = ["READ_ONLY", "Buffers", "FileSystem", "LocalFolder", "describe", "explained", "open_filesystem", "shown"]
 
-_EXTRAS = {"s3": 'pip install "dualdag[s3]"', "s3a": 'pip install "dualdag[s3]"'}
+Buffers = Iterable[bytes | bytearray | memoryview]
+P = ParamSpec("P")
+R = TypeVar("R")
+
 #: What the operating system says of a place that can't be written.
 READ_ONLY = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
-Buffers = Iterable[bytes | bytearray | memoryview]
+
+_BINARY = getattr(os, "O_BINARY", 0)
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY
+# Windows can't unlink what is read-only, and a hard link shares its attributes.
+_MODE = 0o444 if os.name == "posix" else 0o666
+_PIECE = 1 << 22
+#: What a folder says that has no hard links.
+_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, None}
+
+_REASONS = {
+    errno.ENOSPC: "the disk is full: free some space; what was kept before is untouched",
+    errno.EDQUOT: "the disk quota is used up: free some space; what was kept before is untouched",
+    errno.EACCES: "there is no right to do so: change the rights, or name another store",
+    errno.EPERM: "there is no right to do so: change the rights, or name another store",
+    errno.EROFS: "it lies on a read-only filesystem: plan and get work, a run needs another store",
+    errno.ENOTDIR: "a part of its path is a file: name another path",
+    errno.EMFILE: "this process has too many open files: raise its limit (ulimit -n)",
+}
 
 
 class FileSystem(Protocol):
-    """What a store asks of the place that it lies in; paths are relative, with forward slashes."""
+    """A tree of files that are written once; paths are relative, with forward slashes.
+
+    Every method raises StoreError, with the cause, for what the place refuses.
+    """
 
     url: str
     local: Path | None
@@ -32,8 +57,17 @@ class FileSystem(Protocol):
     def get(self, path: str) -> bytes | None:
         """Return a file's bytes, or None if there is none."""
 
-    def exists(self, path: str) -> bool:
-        """Say whether there is such a file."""
+    def get_many(self, paths: Sequence[str]) -> list[bytes | None]:
+        """Return the bytes of several files, None for those that are not there."""
+
+    def size(self, path: str) -> int | None:
+        """Return a file's size, or None if there is none."""
+
+    def exist(self, paths: Sequence[str]) -> list[bool]:
+        """Say which files are there."""
+
+    def pieces(self, path: str) -> Iterable[bytes]:
+        """Yield a file's bytes in pieces."""
 
     def names(self, folder: str) -> list[str]:
         """Return the sorted names in a folder; none if there is no such folder."""
@@ -45,43 +79,96 @@ class FileSystem(Protocol):
         """Move a damaged file out of the way, so that its name can be written again."""
 
 
-class FileParts:
-    """A file in pieces, which can be gone through more than once."""
+def shown(url: str) -> str:
+    """Return a URL as messages may show it: without a password.
 
-    def __init__(self, path: str) -> None:
-        self._path = path
+    Examples
+    --------
+    >>> shown("s3://key:secret@bucket/team")
+    's3://bucket/team'
+    """
+    return re.sub(r"(://)[^/@]*@", r"\1", url)
 
-    def __iter__(self) -> Iterator[bytes]:
-        with open(self._path, "rb") as file:
-            while piece := file.read(1 << 22):
-                yield piece
+
+def describe(error: BaseException, url: str, what: str) -> StoreError:
+    """Return one clear error for what the place refused.
+
+    Parameters
+    ----------
+    error : BaseException
+        What it said.
+    url : str
+        Where the store is.
+    what : str
+        What was tried, after "can't".
+    """
+    number = error.errno if isinstance(error, OSError) else None
+    reason = _REASONS.get(number or 0) or f"{type(error).__name__}: {error}"
+    return StoreError(f"store {shown(url)}: can't {what}; {reason}.")
+
+
+def explained(
+    what: str, kinds: type[Exception] = OSError
+) -> Callable[[Callable[Concatenate[Any, P], R]], Callable[Concatenate[Any, P], R]]:
+    """Make a method of a filesystem raise StoreError for what the place refuses.
+
+    Parameters
+    ----------
+    what : str
+        What the method does, after "can't".
+    kinds : type of exception
+        What the place may raise; its subclasses are meant too.
+    """
+
+    def decorate(method: Callable[Concatenate[Any, P], R]) -> Callable[Concatenate[Any, P], R]:
+        @functools.wraps(method)
+        def call(self: Any, *args: P.args, **kwargs: P.kwargs) -> R:
+            try:
+                return method(self, *args, **kwargs)
+            except StoreError:
+                raise
+            except kinds as error:
+                raise describe(error, self.url, what) from error
+
+        return cast("Callable[Concatenate[Any, P], R]", call)
+
+    return decorate
 
 
 class LocalFolder:
-    """A folder of this machine; needs no fsspec, whose import alone costs more than a small plan."""
+    """A folder of this machine; needs no fsspec, whose import alone costs more than a small plan.
 
-    def __init__(self, root: str, *, durable: bool) -> None:
-        self.local: Path | None = Path(root)
+    Parameters
+    ----------
+    url : str
+        A path, or a ``file://`` URL.
+    durable : bool
+        Whether writes are fsynced.
+    """
+
+    def __init__(self, url: str, *, durable: bool) -> None:
+        root = os.path.abspath(os.path.expanduser(_path_of(url)))
+        if os.path.exists(root) and not os.path.isdir(root):
+            raise StoreError(f"store {url!r}: {root} is a file, and a store is a folder. Name another path.")
         self.url = root
-        self._root = root
+        self.local: Path | None = Path(root)
+        self._root = root.replace(os.sep, "/").rstrip("/")
         self._durable = durable
+        self._links = True
         self._folders: set[str] = set()
-        self._count = 0
-        self._mine = f".{os.getpid():x}-{uuid.uuid4().hex[:8]}"
+        self._count = itertools.count()
+        self._mine = f".{uuid.uuid4().hex[:12]}"
 
-    def _path(self, path: str) -> str:
-        return f"{self._root}/{path}"
-
+    @explained("write to it")
     def put_if_absent(self, path: str, parts: Buffers) -> bool:
-        target = self._path(path)
-        folder = os.path.dirname(target)
-        if folder not in self._folders:
-            os.makedirs(folder, exist_ok=True)
-            self._folders.add(folder)
-        self._count += 1
-        temporary = f"{folder}/{self._mine}-{threading.get_ident():x}-{self._count}.tmp"
+        """Write a file whole unless there is one; say whether it was written."""
+        target = f"{self._root}/{path}"
+        folder = target[: target.rindex("/")]
+        self._make(folder)
+        # The process is named too, since a fork goes on with its parent's count.
+        temporary = f"{folder}/{self._mine}-{os.getpid():x}-{next(self._count):x}.tmp"
         try:
-            self._write(temporary, parts)
+            self._write(temporary, parts, folder)
             return self._publish(temporary, target, folder)
         finally:
             try:
@@ -89,129 +176,139 @@ class LocalFolder:
             except OSError:
                 pass
 
-    def _write(self, temporary: str, parts: Buffers) -> None:
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o444)
+    def _make(self, folder: str) -> None:
+        if folder not in self._folders:
+            os.makedirs(folder, exist_ok=True)
+            if self._durable:
+                # The new folder's own name lies in the one above it.
+                self._sync(os.path.dirname(folder))
+            self._folders.add(folder)
+
+    def _write(self, temporary: str, parts: Buffers, folder: str) -> None:
+        try:
+            handle = os.open(temporary, _CREATE, _MODE)
+        except FileNotFoundError:
+            # Somebody removed the store, or emptied it, while it was open.
+            self._folders.clear()
+            self._make(folder)
+            handle = os.open(temporary, _CREATE, _MODE)
         try:
             for part in parts:
                 view = memoryview(part).cast("B")
-                while len(view):
-                    view = view[os.write(handle, view[: 1 << 30]) :]
+                done = os.write(handle, view[: 1 << 30])
+                while done < view.nbytes:
+                    done += os.write(handle, view[done : done + (1 << 30)])
             if self._durable:
                 os.fsync(handle)
         finally:
             os.close(handle)
 
     def _publish(self, temporary: str, target: str, folder: str) -> bool:
+        if self._links:
+            try:
+                os.link(temporary, target)
+            except FileExistsError:
+                # On NFS the answer to a link that worked can get lost; asked again, it says this.
+                return os.stat(temporary).st_nlink == 2
+            except OSError as error:
+                if error.errno not in _NO_LINKS:
+                    raise
+                self._links = False
+        if not self._links and not self._reserve(temporary, target):
+            return False
+        if self._durable:
+            self._sync(folder)
+        return True
+
+    def _reserve(self, temporary: str, target: str) -> bool:
+        """Publish where there are no hard links (FAT, some network folders).
+
+        An empty file takes the name, which one writer alone can make; the whole file then replaces it.
+        A crash in between leaves it empty: the name is taken, and what it holds counts as damaged.
+        """
         try:
-            os.link(temporary, target)
+            os.close(os.open(target, _CREATE, _MODE))
         except FileExistsError:
             return False
-        except (OSError, AttributeError):
-            # No hard links here (FAT, some network folders): a rename that refuses to replace, as good as it gets.
-            if os.path.exists(target):
-                return False
-            os.rename(temporary, target)
-        if self._durable and hasattr(os, "O_DIRECTORY"):
+        os.replace(temporary, target)
+        return True
+
+    def _sync(self, folder: str) -> None:
+        if hasattr(os, "O_DIRECTORY"):
             handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
             try:
                 os.fsync(handle)
             finally:
                 os.close(handle)
-        return True
 
+    @explained("read it")
     def get(self, path: str) -> bytes | None:
+        """Return a file's bytes, or None if there is none."""
         try:
-            with open(self._path(path), "rb", buffering=0) as file:
+            with open(f"{self._root}/{path}", "rb", buffering=0) as file:
                 return file.readall()
         except (FileNotFoundError, NotADirectoryError):
             return None
 
-    def exists(self, path: str) -> bool:
-        return os.path.exists(self._path(path))
+    def get_many(self, paths: Sequence[str]) -> list[bytes | None]:
+        """Return the bytes of several files, None for those that are not there."""
+        return [self.get(path) for path in paths]
 
-    def names(self, folder: str) -> list[str]:
+    @explained("read it")
+    def size(self, path: str) -> int | None:
+        """Return a file's size, or None if there is none."""
         try:
-            return sorted(n for n in os.listdir(self._path(folder)) if not n.endswith(".tmp"))
+            return os.stat(f"{self._root}/{path}").st_size
         except (FileNotFoundError, NotADirectoryError):
-            return []
-
-    def remove(self, path: str) -> None:
-        try:
-            os.unlink(self._path(path))
-        except FileNotFoundError:
-            pass
-
-    def move_aside(self, path: str, to: str) -> None:
-        target = self._path(to)
-        os.makedirs(os.path.dirname(target), exist_ok=True)
-        try:
-            os.replace(self._path(path), target)
-        except FileNotFoundError:
-            pass
-
-
-class AnyFileSystem:
-    """Any other place, through fsspec."""
-
-    def __init__(self, url: str, fs: Any, root: str) -> None:
-        self.local: Path | None = None
-        self.url = url
-        self._fs = fs
-        self._root = root.rstrip("/")
-        # In one process's memory there is no conditional put, but a lock serves.
-        self._lock = threading.Lock()
-
-    def _path(self, path: str) -> str:
-        return f"{self._root}/{path}"
-
-    def put_if_absent(self, path: str, parts: Buffers) -> bool:
-        data = b"".join(parts)
-        if self._fs.protocol == "memory" or "memory" in self._fs.protocol:
-            with _memory_lock:
-                if self._fs.exists(self._path(path)):
-                    return False
-                self._fs.pipe_file(self._path(path), data)
-                return True
-        try:
-            self._fs.pipe_file(self._path(path), data, mode="create")
-        except FileExistsError:
-            return False
-        return True
-
-    def get(self, path: str) -> bytes | None:
-        try:
-            return bytes(self._fs.cat_file(self._path(path)))
-        except (FileNotFoundError, IsADirectoryError):
             return None
 
-    def exists(self, path: str) -> bool:
-        return bool(self._fs.exists(self._path(path)))
+    def exist(self, paths: Sequence[str]) -> list[bool]:
+        """Say which files are there."""
+        root, exists = self._root, os.path.exists
+        return [exists(f"{root}/{path}") for path in paths]
 
+    def pieces(self, path: str) -> Iterator[bytes]:
+        """Yield a file's bytes in pieces."""
+        with open(f"{self._root}/{path}", "rb", buffering=0) as file:
+            while piece := file.read(_PIECE):
+                yield piece
+
+    @explained("read it")
     def names(self, folder: str) -> list[str]:
+        """Return the sorted names in a folder; none if there is no such folder."""
         try:
-            found = self._fs.ls(self._path(folder), detail=False)
+            return sorted(name for name in os.listdir(f"{self._root}/{folder}") if not name.endswith(".tmp"))
         except (FileNotFoundError, NotADirectoryError):
             return []
-        return sorted(str(n).rstrip("/").rpartition("/")[2] for n in found)
 
+    @explained("remove from it")
     def remove(self, path: str) -> None:
+        """Remove a file if there is one."""
         try:
-            self._fs.rm_file(self._path(path))
+            os.unlink(f"{self._root}/{path}")
         except FileNotFoundError:
             pass
 
+    @explained("write to it")
     def move_aside(self, path: str, to: str) -> None:
-        data = self.get(path)
-        if data is not None:
-            self._fs.pipe_file(self._path(to), data)
-            self.remove(path)
+        """Move a damaged file out of the way, so that its name can be written again."""
+        target = f"{self._root}/{to}"
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        try:
+            os.replace(f"{self._root}/{path}", target)
+        except FileNotFoundError:
+            pass
 
 
-_memory_lock = threading.Lock()
+def _path_of(url: str) -> str:
+    path = url.removeprefix("file://").removeprefix("local://")
+    if os.name == "nt" and path != url and re.match(r"/[A-Za-z]:", path):
+        return path[1:]
+    return path
 
 
-def open_filesystem(url: str, *, durable: bool) -> FileSystem:
-    """Return the place that a URL names.
+def open_filesystem(url: str, *, durable: bool, options: Mapping[str, Any]) -> FileSystem:
+    """Return the place that a URL names; nothing is made there.
 
     Parameters
     ----------
@@ -219,47 +316,16 @@ def open_filesystem(url: str, *, durable: bool) -> FileSystem:
         A local path or any fsspec URL.
     durable : bool
         Whether local writes are fsynced.
+    options : mapping
+        Passed to fsspec.
 
     Raises
     ------
     StoreError
         When a package for the protocol is missing or the place can't be reached.
     """
-    if "://" not in url or url.startswith("file://"):
-        root = os.path.abspath(os.path.expanduser(url.removeprefix("file://")))
-        if os.path.exists(root) and not os.path.isdir(root):
-            raise StoreError(f"store {url!r}: {root} is a file, and a store is a folder. Name another path.")
-        return LocalFolder(root.replace(os.sep, "/"), durable=durable)
-    from fsspec.core import url_to_fs
-    from fsspec.registry import known_implementations
+    if "::" not in url and ("://" not in url or url.startswith(("file://", "local://"))):
+        return LocalFolder(url, durable=durable)
+    from dualdag.store._remote import open_remote
 
-    protocol = url.split("://", 1)[0]
-    try:
-        fs, root = url_to_fs(url, use_listings_cache=False, skip_instance_cache=protocol != "memory")
-    except ImportError as error:
-        known = known_implementations.get(protocol, {}).get("err", "")
-        line = _EXTRAS.get(protocol) or _pip_line(known) or f"pip install the fsspec package for {protocol}"
-        raise StoreError(f"store {url!r} needs a package that is not installed: {line}") from error
-    except ValueError as error:
-        raise StoreError(f"store {url!r}: no filesystem is known for {protocol}://. {error}") from error
-    return AnyFileSystem(url, fs, root)
-
-
-def _pip_line(text: str) -> str | None:
-    words = [w.strip("\"'`.,()") for w in text.replace("Please install ", "Install ").split()]
-    if "Install" in words and words.index("Install") + 1 < len(words):
-        return f"pip install {words[words.index('Install') + 1]}"
-    return None
-
-
-def describe(error: OSError, url: str, what: str) -> StoreError:
-    """Return one clear error for what the operating system refused."""
-    reasons = {
-        errno.ENOSPC: "the disk is full: free some space; what was kept before is untouched",
-        errno.EDQUOT: "the disk quota is used up: free some space; what was kept before is untouched",
-        errno.EACCES: "there is no right to write here: change the rights, or name another store",
-        errno.EPERM: "there is no right to write here: change the rights, or name another store",
-        errno.EROFS: "it lies on a read-only filesystem: plan and get work, a run needs another store",
-    }
-    reason = reasons.get(error.errno or 0, str(error))
-    return StoreError(f"store {url}: can't {what}; {reason}.")
+    return open_remote(url, options)

@@ -1,26 +1,73 @@
-"""An index of the record batches: a cache beside the store, which may be deleted at any time."""
+"""An index of the record batches: a cache beside the store, which may be deleted at any time.
+
+What this process learns is held in memory and goes to the file in large pieces: a file that is behind
+is brought up to date from the batches by whoever opens it next.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sqlite3
 import threading
-from collections.abc import Iterable, Sequence
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
+from blake3 import blake3
 
 from dualdag.store._facts import Batch, Record
 
-__all__ = ["Index"]
+__all__ = ["Index", "IndexLostError"]
 
-_VERSION = 1
+_VERSION = 3
 _TABLES = """
-CREATE TABLE IF NOT EXISTS records (id INTEGER PRIMARY KEY, body BLOB NOT NULL, digest BLOB NOT NULL, kept INTEGER);
+CREATE TABLE IF NOT EXISTS records (id INTEGER PRIMARY KEY, body BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS keys (key BLOB PRIMARY KEY, record INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS owns (own BLOB PRIMARY KEY) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS seen (batch INTEGER PRIMARY KEY);
+CREATE TABLE IF NOT EXISTS facts (key BLOB PRIMARY KEY, number INTEGER NOT NULL, body BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 """
-_MANY = 500
+_ASKED = 500
+#: Keys held in memory before they go to the file.
+_HELD = 40_000
+_CHECK = 8
+
+#: What a damaged file can give.
+_DAMAGED = (sqlite3.Error, msgspec.DecodeError, ValueError, LookupError, RecursionError)
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Record).decode
+
+
+class IndexLostError(Exception):
+    """The index turned out to be damaged; it was emptied, and has to be filled again."""
+
+
+def _row(record: Record, alias: bytes = b"") -> bytes:
+    """Return a record with a check before it, as a damaged cache must not lead to a wrong result."""
+    body = _encode(record)
+    return blake3(alias + body).digest(_CHECK) + body
+
+
+def _record(row: bytes, key: bytes) -> Record:
+    body = row[_CHECK:]
+    record = _decode(body)
+    alias = b"" if key in (record.trace, record.action) else key
+    if blake3(alias + body).digest(_CHECK) != row[:_CHECK]:
+        raise sqlite3.DatabaseError("a row of the index is damaged")
+    return record
+
+
+def _fold(record: Record | None, later: Iterable[Record]) -> Record:
+    """Return which of several records for a key is in force: the first, completed by what tells where its value is."""
+    for other in later:
+        if record is None or (record.checksum is None and other.checksum is not None and other.digest == record.digest):
+            record = other
+    assert record is not None  # noqa: S101 - there is at least one
+    return record
 
 
 class Index:
@@ -28,116 +75,318 @@ class Index:
 
     Parameters
     ----------
-    path : Path or None
-        The cache's file; None keeps the index in memory.
+    places : callable
+        Returns the name of the store and the files that the index may lie in, the best first; None
+        while the store has no name, which is until something is written to it.
     """
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, places: Callable[[], tuple[str, Sequence[Path]] | None]) -> None:
+        self._places = places
         self._lock = threading.RLock()
-        self._path = path
-        self._db = self._open(path)
-        row = self._db.execute("SELECT max(batch) FROM seen").fetchone()
-        self.next: int = 0 if row[0] is None else row[0] + 1
-        self.empty: bool = self._db.execute("SELECT 1 FROM keys LIMIT 1").fetchone() is None
+        self._db: sqlite3.Connection | None = None
+        self._path: Path | None = None
+        self._finalizer: Callable[[], Any] = bool
+        self._forget()
+        self._open()
 
-    def _open(self, path: Path | None) -> sqlite3.Connection:
-        if path is not None:
-            for attempt in (0, 1):
+    def _forget(self) -> None:
+        self.next = 0
+        #: Number and first bytes of the newest batch that the file knows.
+        self.newest: tuple[int, bytes] | None = None
+        self._newest_held: tuple[int, bytes] | None = None
+        self._rows = 0
+        self._held: dict[bytes, Record] = {}
+        self._more: dict[bytes, list[Record]] = {}
+        self._owns: set[bytes] = set()
+        self._facts: dict[bytes, tuple[int, Record]] = {}
+
+    @property
+    def empty(self) -> bool:
+        """Whether no record is known."""
+        return not self._held and not self._rows
+
+    # The file.
+
+    def _open(self) -> None:
+        found = self._places()
+        if found is None:
+            return
+        name, paths = found
+        for path in paths:
+            for _ in range(2):
                 try:
                     path.parent.mkdir(parents=True, exist_ok=True)
-                    return self._connect(str(path))
-                except (sqlite3.Error, OSError):
-                    # Damaged or of another version: it is only a cache.
-                    if attempt == 0:
-                        try:
-                            path.unlink(missing_ok=True)
-                        except OSError:
-                            break
-        self._path = None
-        return self._connect(":memory:")
+                    self._connect(str(path), name)
+                except sqlite3.OperationalError as error:
+                    # Locked by another process, or there is no room or right: not a reason to delete it.
+                    self._disconnect()
+                    if "malformed" not in str(error):
+                        break
+                    _unlink(path)
+                except sqlite3.DatabaseError:
+                    self._disconnect()
+                    _unlink(path)
+                except OSError:
+                    break
+                else:
+                    self._path = path
+                    return
+        self._connect(":memory:", name)
 
-    @staticmethod
-    def _connect(name: str) -> sqlite3.Connection:
-        db = sqlite3.connect(name, check_same_thread=False, timeout=5.0, isolation_level=None)
-        if name != ":memory:":
+    def _connect(self, file: str, name: str) -> None:
+        db = sqlite3.connect(file, check_same_thread=False, timeout=5.0, isolation_level=None)
+        self._db = db
+        self._finalizer = weakref.finalize(self, _close, db, os.getpid())
+        if file != ":memory:":
             db.execute("PRAGMA journal_mode=WAL")
             db.execute("PRAGMA synchronous=OFF")
         version = db.execute("PRAGMA user_version").fetchone()[0]
-        if version not in (0, _VERSION):
-            db.close()
-            raise sqlite3.DatabaseError("another version")
-        db.executescript(_TABLES)
-        db.execute(f"PRAGMA user_version={_VERSION}")
-        return db
+        if version == 0:
+            db.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version={_VERSION}; COMMIT")
+            db.execute("INSERT OR IGNORE INTO state VALUES ('store', ?)", (name,))
+        elif version != _VERSION:
+            raise sqlite3.DatabaseError("of another version")
+        state = self._state()
+        if state.get("store") != name:
+            raise sqlite3.DatabaseError("of another store")
+        self._read_state(state)
+
+    def _state(self) -> dict[str, Any]:
+        assert self._db is not None  # noqa: S101 - asked only with a file
+        return dict(self._db.execute("SELECT name, value FROM state"))
+
+    def _read_state(self, state: Mapping[str, Any]) -> None:
+        self.next = max(self.next, state.get("next", 0))
+        self._rows = state.get("keys", 0)
+        self.newest = (state["next"] - 1, state["head"]) if state.get("next") else None
+
+    def _disconnect(self) -> None:
+        self._finalizer()
+        self._db = None
+
+    def reset(self) -> None:
+        """Forget everything, the file too."""
+        with self._lock:
+            self._disconnect()
+            if self._path is not None:
+                _unlink(self._path)
+            self._path = None
+            self._forget()
+            self._open()
+
+    @contextlib.contextmanager
+    def _whole(self) -> Iterator[None]:
+        """Turn what a damaged file gives into IndexLostError, with the index emptied."""
+        try:
+            yield
+        except _DAMAGED as error:
+            self.reset()
+            raise IndexLostError(str(error)) from error
 
     def close(self) -> None:
-        """Close the file."""
+        """Write what is held and close the file."""
         with self._lock:
-            self._db.close()
+            self.flush()
+            self._disconnect()
 
-    def add(self, batches: Sequence[tuple[int, Batch]]) -> None:
-        """Take batches in, in the order of their numbers; of two records for a key the first stays."""
+    # Learning.
+
+    def add(self, batches: Sequence[tuple[int, bytes, Batch]]) -> None:
+        """Take batches in, in the order of their numbers.
+
+        Parameters
+        ----------
+        batches : sequence of (int, bytes, Batch)
+            Number, first bytes of the file, what it holds.
+        """
         with self._lock:
-            self._db.execute("BEGIN IMMEDIATE")
+            for number, head, batch in batches:
+                for record in batch.records:
+                    self._hold(record.trace, record)
+                    self._hold(record.action, record)
+                    self._owns.add(record.own)
+                for trace, record in batch.aliases:
+                    self._hold(trace, record)
+                    self._hold(record.action, record)
+                self.next = max(self.next, number + 1)
+                self._newest_held = number, head
+                if len(self._held) > _HELD:
+                    self.flush()
+
+    def _hold(self, key: bytes, record: Record) -> None:
+        first = self._held.setdefault(key, record)
+        if first is not record:
+            self._more.setdefault(key, [first]).append(record)
+
+    def add_facts(self, facts: Mapping[bytes, tuple[int, Record]]) -> None:
+        """Take in superseding facts that were read, by key: number and record."""
+        with self._lock:
+            self._facts.update(facts)
+
+    def flush(self) -> None:
+        """Write what is held to the file; where that fails it stays in memory."""
+        with self._lock:
+            if not self._held and not self._facts and self._newest_held is None:
+                return
+            if self._db is None:
+                self._open()
+            db = self._db
+            if db is None:
+                return
             try:
-                for number, batch in batches:
-                    if self._db.execute("SELECT 1 FROM seen WHERE batch=?", (number,)).fetchone() is None:
-                        self._take(number, batch)
-                self._db.execute("COMMIT")
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
-            self.next = max(self.next, batches[-1][0] + 1)
-            self.empty = False
+                db.execute("BEGIN IMMEDIATE")
+                try:
+                    self._write(db)
+                    db.execute("COMMIT")
+                except BaseException:
+                    db.execute("ROLLBACK")
+                    raise
+                self._read_state(self._state())
+            except _DAMAGED:
+                return
+            self._held, self._more, self._owns, self._facts = {}, {}, set(), {}
+            self._newest_held = None
 
-    def _take(self, number: int, batch: Batch) -> None:
-        db = self._db
-        db.execute("INSERT INTO seen VALUES (?)", (number,))
-        for record in batch.records:
-            self._put(record, (record.trace, record.action))
-        for trace, record in batch.aliases:
-            self._put(record, (trace, record.action))
-        db.executemany("INSERT OR IGNORE INTO owns VALUES (?)", [(r.own,) for r in batch.records])
+    def _write(self, db: sqlite3.Connection) -> None:
+        state = self._state()
+        if self._held:
+            self._write_records(db, state)
+        db.executemany("INSERT OR IGNORE INTO owns VALUES (?)", ((own,) for own in self._owns))
+        rows = ((key, number, _row(record)) for key, (number, record) in self._facts.items())
+        db.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?, ?)", rows)
+        if self._newest_held is not None and self._newest_held[0] >= state.get("next", 0):
+            number, head = self._newest_held
+            values = [("next", number + 1), ("head", head)]
+            db.executemany("INSERT OR REPLACE INTO state VALUES (?, ?)", values)
 
-    def _put(self, record: Record, keys: Iterable[bytes]) -> None:
-        db = self._db
-        body = msgspec.msgpack.encode(record)
-        made = None
-        for key in dict.fromkeys(keys):
-            old = db.execute("SELECT r.id, r.digest, r.kept FROM keys k JOIN records r ON r.id=k.record WHERE k.key=?",
-                             (key,)).fetchone()  # fmt: skip
-            if old is not None and not (old[1] == record.digest and not old[2] and record.checksum is not None):
+    def _write_records(self, db: sqlite3.Connection, state: Mapping[str, Any]) -> None:
+        known = self._from_file(list(self._held)) if self._rows or state.get("keys") else {}
+        number = db.execute("SELECT coalesce(max(id), 0) FROM records").fetchone()[0]
+        bodies: list[tuple[int, bytes]] = []
+        keys: list[tuple[bytes, int]] = []
+        made: dict[int, int] = {}
+        for key in self._held:
+            old = known.get(key)
+            record = _fold(old, self._candidates(key))
+            if record is old:
                 continue
-            if made is None:
-                cursor = db.execute("INSERT INTO records (body, digest, kept) VALUES (?, ?, ?)",
-                                    (body, record.digest, record.checksum is not None))  # fmt: skip
-                made = cursor.lastrowid
-            db.execute("INSERT OR REPLACE INTO keys VALUES (?, ?)", (key, made))
+            own = key in (record.trace, record.action)
+            row = made.get(id(record)) if own else None
+            if row is None:
+                number += 1
+                row = number
+                bodies.append((row, _row(record, b"" if own else key)))
+                if own:
+                    made[id(record)] = row
+            keys.append((key, row))
+        db.executemany("INSERT INTO records VALUES (?, ?)", bodies)
+        db.executemany("INSERT OR REPLACE INTO keys VALUES (?, ?)", keys)
+        count = state.get("keys", 0) + len(keys)
+        db.execute("INSERT OR REPLACE INTO state VALUES ('keys', ?)", (count,))
+
+    # Asking.
+
+    def _candidates(self, key: bytes) -> Sequence[Record]:
+        return self._more.get(key) or (self._held[key],)
 
     def find(self, keys: Sequence[bytes]) -> dict[bytes, Record]:
-        """Return the records of those keys that have one."""
-        if self.empty:
-            return {}
-        decode = msgspec.msgpack.Decoder(Record).decode
-        found: dict[bytes, Record] = {}
+        """Return the records of those keys that have one.
+
+        Parameters
+        ----------
+        keys : sequence of bytes
+            Trace or action keys.
+
+        Raises
+        ------
+        IndexLostError
+            When the file is damaged.
+        """
         with self._lock:
-            for start in range(0, len(keys), _MANY):
-                part = keys[start : start + _MANY]
-                marks = ",".join("?" * len(part))
-                query = f"SELECT k.key, r.body FROM keys k JOIN records r ON r.id=k.record WHERE k.key IN ({marks})"  # noqa: S608 - question marks alone
-                for key, body in self._db.execute(query, part):
-                    found[key] = decode(body)
-        return found
+            if self.empty:
+                return {}
+            with self._whole():
+                found = self._from_file(keys) if self._rows else {}
+            held = self._held
+            for key in [key for key in keys if key in held] if held else ():
+                found[key] = _fold(found.get(key), self._candidates(key))
+            return found
+
+    def _from_file(self, keys: Sequence[bytes]) -> dict[bytes, Record]:
+        if len(keys) > _ASKED and len(keys) * 8 > self._rows:
+            # Going through the whole table is quicker than finding so many one by one.
+            wanted = set(keys)
+            rows = self._ask("SELECT key, record FROM keys")
+            ids = {key: number for key, number in rows if key in wanted}
+            bodies = self._bodies(set(ids.values()))
+            made: dict[bytes, Record] = {}
+            for key, number in ids.items():
+                made[key] = _record(bodies[number], key)
+            return made
+        query = "SELECT k.key, r.body FROM keys k JOIN records r ON r.id=k.record WHERE k.key IN "
+        return {key: _record(row, key) for key, row in self._ask_for(query, keys)}
+
+    def _bodies(self, ids: set[int]) -> dict[int, bytes]:
+        if len(ids) * 8 > self._rows:
+            return {number: body for number, body in self._ask("SELECT id, body FROM records") if number in ids}
+        return dict(self._ask_for("SELECT id, body FROM records WHERE id IN ", list(ids)))
 
     def owns(self, owns: Sequence[bytes]) -> set[bytes]:
-        """Return those of `owns` that were ever recorded."""
-        if self.empty:
-            return set()
-        found: set[bytes] = set()
+        """Return those of `owns` that were ever recorded.
+
+        Parameters
+        ----------
+        owns : sequence of bytes
+            Hashes of nodes without their inputs.
+
+        Raises
+        ------
+        IndexLostError
+            When the file is damaged.
+        """
         with self._lock:
-            for start in range(0, len(owns), _MANY):
-                part = owns[start : start + _MANY]
-                marks = ",".join("?" * len(part))
-                query = f"SELECT own FROM owns WHERE own IN ({marks})"  # noqa: S608 - question marks alone
-                found.update(row[0] for row in self._db.execute(query, part))
-        return found
+            if self.empty:
+                return set()
+            found = self._owns.intersection(owns) if self._owns else set()
+            if not self._rows:
+                return found
+            with self._whole():
+                if len(owns) > _ASKED and len(owns) * 8 > self._rows:
+                    return found | {own for (own,) in self._ask("SELECT own FROM owns")}.intersection(owns)
+                return found | {own for (own,) in self._ask_for("SELECT own FROM owns WHERE own IN ", owns)}
+
+    def facts(self) -> dict[bytes, tuple[int, Record]]:
+        """Return the superseding facts that were read before, by key: number and record.
+
+        Raises
+        ------
+        IndexLostError
+            When the file is damaged.
+        """
+        with self._lock, self._whole():
+            rows = list(self._ask("SELECT key, number, body FROM facts")) if self._db is not None else []
+            return {key: (number, _record(row, key)) for key, number, row in rows} | self._facts
+
+    def _ask(self, query: str, values: Sequence[Any] = ()) -> Iterable[Any]:
+        assert self._db is not None  # noqa: S101 - asked only with a file
+        return self._db.execute(query, values)
+
+    def _ask_for(self, query: str, many: Sequence[Any]) -> Iterator[Any]:
+        for start in range(0, len(many), _ASKED):
+            part = many[start : start + _ASKED]
+            # All at once: what is left half read can't be let go of once the file is closed.
+            yield from list(self._ask(f"{query} ({','.join('?' * len(part))})", part))
+
+
+def _close(db: sqlite3.Connection, process: int) -> None:
+    # A fork must leave its parent's file alone.
+    if os.getpid() == process:
+        db.close()
+
+
+def _unlink(path: Path) -> None:
+    for ending in ("", "-wal", "-shm"):
+        try:
+            path.with_name(path.name + ending).unlink(missing_ok=True)
+        except OSError:
+            pass

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from dualdag.errors import ArtifactNotFoundError, CorruptObjectError, did_you_mean
-from dualdag.store._facts import seal, unseal
-from dualdag.store._fs import FileSystem
+from dualdag.errors import ArtifactNotFoundError, CorruptObjectError, StoreError, did_you_mean
+from dualdag.store._facts import Begin, End, Events
+from dualdag.store._fs import FileSystem, shown
+from dualdag.store._seal import seal, unseal
+
+if TYPE_CHECKING:
+    import msgspec
 
 __all__ = ["Run", "RunJournal", "read_run", "read_runs"]
 
-#: Seconds between two pieces of a journal.
+T = TypeVar("T")
+#: Seconds that an event waits at the most before it is written.
 _PIECE = 0.2
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,127}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,84 +61,146 @@ class RunJournal:
         Names the run.
     info : mapping
         What it was asked for.
+
+    Raises
+    ------
+    StoreError
+        When it can't be begun, or a run of that name was.
     """
 
     def __init__(self, fs: FileSystem | None, run_id: str, info: Mapping[str, Any]) -> None:
+        if _ID.fullmatch(run_id) is None:
+            raise StoreError(f"{run_id!r} can't name a run: use letters, digits, '_', '-' and '.'.")
         self._fs = fs
         self.id = run_id
         self._lock = threading.Lock()
         self._events: list[dict[str, Any]] = []
         self._piece = 0
-        self._written = time.monotonic()
-        self._put("begin", {"id": run_id, "started": time.time(), "info": _plain(dict(info))})
+        self._timer: threading.Timer | None = None
+        if not self._put("begin", Begin(run_id, time.time(), _plain(dict(info)))):
+            raise StoreError(f"store {shown(fs.url) if fs else ''}: there is a run {run_id!r} already.")
 
-    def _put(self, name: str, value: object) -> None:
-        if self._fs is not None:
-            self._fs.put_if_absent(f"runs/{self.id}/{name}", [seal(value)])
+    def _put(self, name: str, value: msgspec.Struct) -> bool:
+        path = f"runs/{self.id}/{name}"
+        return self._fs is None or self._fs.put_if_absent(path, [seal(value, path)])
 
     def append(self, event: Mapping[str, Any]) -> None:
-        """Take an event; it is written within a fifth of a second of the next one, or at the end."""
+        """Take an event; it is written within a fifth of a second, whatever happens next.
+
+        Parameters
+        ----------
+        event : mapping
+            Plain data; anything else is written as text.
+        """
+        if self._fs is None:
+            return
+        row = _plain(dict(event))
         with self._lock:
-            self._events.append(_plain(dict(event)))
-            if time.monotonic() - self._written > _PIECE:
-                self._flush()
+            self._events.append(row)
+            if self._timer is None:
+                self._timer = threading.Timer(_PIECE, self._tick)
+                self._timer.daemon = True
+                self._timer.start()
+
+    def _tick(self) -> None:
+        try:
+            self._flush()
+        except StoreError as error:
+            # The run itself meets the same trouble, and tells of it better than a thread can.
+            warnings.warn(f"the journal of run {self.id} ends here: {error}", stacklevel=2)
+            self._fs = None
 
     def _flush(self) -> None:
-        if self._events:
-            self._piece += 1
-            self._put(f"{self._piece:08d}", self._events)
-            self._events = []
-        self._written = time.monotonic()
+        with self._lock:
+            self._timer = None
+            events, self._events = self._events, []
+            if events:
+                self._piece += 1
+                self._put(f"{self._piece:08d}", Events(events))
 
     def close(self, status: str = "done") -> None:
-        """Write what is left, and how the run ended."""
+        """Write what is left, and how the run ended.
+
+        Parameters
+        ----------
+        status : str
+            See `Run`.
+        """
         with self._lock:
-            self._flush()
-            self._put("end", {"ended": time.time(), "status": status})
+            timer, self._timer = self._timer, None
+        if timer is not None:
+            timer.cancel()
+        self._flush()
+        self._put("end", End(time.time(), status))
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, dict):
-        return {str(k): _plain(v) for k, v in value.items()}
+        return {str(key): _plain(one) for key, one in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
-        return [_plain(v) for v in value]
-    return value if value is None or isinstance(value, (str, bool, int, float)) else str(value)
+        return [_plain(one) for one in value]
+    if value is None or isinstance(value, (bool, float)):
+        return value
+    if isinstance(value, int) and -(2**63) <= value < 2**63:
+        return int(value)
+    return str(value).encode("utf-8", "backslashreplace").decode()
 
 
-def _read(fs: FileSystem, path: str) -> Any:
-    data = fs.get(path)
+def _read(fs: FileSystem, path: str, kind: type[T]) -> T | None:
     try:
-        return None if data is None else unseal(data, object, path)
+        return unseal(fs.get(path) or b"", kind, path)
     except CorruptObjectError:
         return None
 
 
 def _row(fs: FileSystem, run_id: str) -> Run | None:
-    begin = _read(fs, f"runs/{run_id}/begin")
+    begin = _read(fs, f"runs/{run_id}/begin", Begin)
     if begin is None:
         return None
-    end = _read(fs, f"runs/{run_id}/end")
-    started = datetime.fromtimestamp(begin["started"], UTC)
+    end = _read(fs, f"runs/{run_id}/end", End)
+    started = datetime.fromtimestamp(begin.started, UTC)
     if end is None:
-        return Run(run_id, started, None, "unfinished", begin["info"])
-    return Run(run_id, started, datetime.fromtimestamp(end["ended"], UTC), end["status"], begin["info"])
+        return Run(run_id, started, None, "unfinished", begin.info)
+    return Run(run_id, started, datetime.fromtimestamp(end.ended, UTC), end.status, begin.info)
 
 
 def read_runs(fs: FileSystem, limit: int | None = None) -> list[Run]:
-    """Return rows of the runs, newest first."""
+    """Return rows of the runs, newest first.
+
+    Parameters
+    ----------
+    fs : FileSystem
+        Where they lie.
+    limit : int, optional
+        How many at the most.
+    """
     names = list(reversed(fs.names("runs")))[:limit]
     return [row for name in names if (row := _row(fs, name)) is not None]
 
 
 def read_run(fs: FileSystem, run_id: str) -> tuple[Run, list[dict[str, Any]]]:
-    """Return a run and its events; a unique beginning of its id will do."""
+    """Return a run and its events.
+
+    Parameters
+    ----------
+    fs : FileSystem
+        Where it lies.
+    run_id : str
+        Its name; a unique beginning of it will do.
+
+    Raises
+    ------
+    ArtifactNotFoundError
+        When there is none.
+    """
     known = fs.names("runs")
-    found = [n for n in known if n == run_id] or [n for n in known if n.startswith(run_id)]
+    found = [name for name in known if name == run_id] or [name for name in known if name.startswith(run_id)]
     row = _row(fs, found[0]) if len(found) == 1 else None
     if row is None:
         raise ArtifactNotFoundError(f"there is no run {run_id!r}.{did_you_mean(run_id, known[-20:])}")
     events: list[dict[str, Any]] = []
     for name in fs.names(f"runs/{row.id}"):
         if name.isdigit():
-            events.extend(_read(fs, f"runs/{row.id}/{name}") or [])
+            piece = _read(fs, f"runs/{row.id}/{name}", Events)
+            events.extend(piece.events if piece is not None else ())
     return row, events

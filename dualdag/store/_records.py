@@ -1,25 +1,35 @@
-"""Records: batches, superseding facts, unstable tasks."""
+"""Records in batches, and the look-up that superseding facts go into."""
 
 from __future__ import annotations
 
 import threading
+import time
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
 
 from dualdag.errors import CorruptObjectError
-from dualdag.store._facts import Batch, Fact, Record, seal, unseal
-from dualdag.store._fs import FileSystem
-from dualdag.store._index import Index
+from dualdag.store._facts import Batch, Record, Unstable
+from dualdag.store._fs import FileSystem, shown
+from dualdag.store._index import Index, IndexLostError
+from dualdag.store._seal import HEAD, seal, unseal
+from dualdag.store._superseding import Superseding
 
 __all__ = ["Records"]
 
+R = TypeVar("R")
 #: Batches lie in folders of so many, so that a refresh lists the newest folder only.
 _FOLDER = 1000
+_NOTHING = Batch([], [])
 
 
-def _batch_path(number: int) -> str:
-    return f"batches/{number // _FOLDER:08d}/{number:012d}"
+def _folder(number: int) -> str:
+    return f"batches/{number // _FOLDER:08d}"
+
+
+def _path(number: int) -> str:
+    return f"{_folder(number)}/{number:012d}"
 
 
 class Records:
@@ -40,150 +50,141 @@ class Records:
         self._index = index
         self._lookups = lookups
         self._lock = threading.RLock()
-        self._late: dict[bytes, int] | None = None
-        self._facts: dict[tuple[bytes, int], Record | None] = {}
+        self._superseding = Superseding(fs, index, lookups)
         self._unstable: set[bytes] | None = None
-        self.refresh()
+        self._check_index()
+        self._catch_up()
 
     def close(self) -> None:
         """Close the index."""
-        self._index.close()
+        with self._lock:
+            self._index.close()
 
     def refresh(self) -> None:
         """See what other writers did since."""
         with self._lock:
-            self._late = None
+            self._superseding.refresh()
             self._unstable = None
             self._catch_up()
 
+    # Batches.
+
+    def _check_index(self) -> None:
+        """Empty the index if the store is not the one it was filled from: put back from a copy, say."""
+        newest = self._index.newest
+        if newest is not None and (self._fs.get(_path(newest[0])) or b"")[:HEAD] != newest[1]:
+            self._index.reset()
+
     def _catch_up(self) -> None:
         """Read the batches that the index does not know."""
-        found: list[tuple[int, Batch]] = []
-        number = self._index.next
-        folder = number // _FOLDER
         while True:
+            first = self._index.next
             self._lookups["listings"] += 1
-            names = self._fs.names(f"batches/{folder:08d}")
-            for name in names:
-                if name.isdigit() and int(name) >= number:
-                    found.append((int(name), self._read_batch(int(name))))
-            if len(names) < _FOLDER:
-                break
-            folder += 1
-        if found:
-            self._index.add(found)
+            names = [name for name in self._fs.names(_folder(first)) if name.isdigit()]
+            numbers = sorted(n for n in map(int, names) if n >= first)
+            if numbers:
+                self._read(numbers)
+            if self._index.next == first or self._index.next % _FOLDER:
+                return
 
-    def _read_batch(self, number: int) -> Batch:
-        path = _batch_path(number)
-        try:
+    def _read(self, numbers: Sequence[int]) -> None:
+        datas = self._fs.get_many([_path(number) for number in numbers])
+        found = zip(numbers, datas, strict=True)
+        self._index.add([(number, (data or b"")[:HEAD], self._batch(number, data)) for number, data in found])
+
+    def _batch(self, number: int, data: bytes | None) -> Batch:
+        path = _path(number)
+        for _ in range(5):
+            if data:
+                break
+            # Where there are no hard links a name is taken first and the file follows at once.
+            time.sleep(0.01)
             data = self._fs.get(path)
-            return Batch([], []) if data is None else unseal(data, Batch, f"record batch {path}")
+        try:
+            return unseal(data or b"", Batch, path)
         except CorruptObjectError as error:
             # Its name stays taken, by what is left of it: numbers must go on without a gap.
-            warnings.warn(f"{error} Its results count as not there and will be made again.", stacklevel=2)
-            return Batch([], [])
-
-    def find(self, keys: Iterable[bytes]) -> dict[bytes, Record]:
-        """Return, by trace or action key, the records in force."""
-        wanted = list(keys)
-        self._lookups["records"] += len(wanted)
-        with self._lock:
-            found = self._index.find(wanted)
-            late = self._numbers()
-            for key in wanted if late else ():
-                if key in late:
-                    fact = self._fact(key, late[key])
-                    if fact is None:
-                        found.pop(key, None)
-                    else:
-                        found[key] = fact
-        return found
-
-    def owns(self, owns: Iterable[bytes]) -> set[bytes]:
-        """Return those of `owns` that were ever recorded."""
-        return self._index.owns(list(owns))
+            warnings.warn(
+                f"store {shown(self._fs.url)}: {error} Its results count as not there and will be made again.",
+                stacklevel=2,
+            )
+            return _NOTHING
 
     def put(self, records: Sequence[Record], aliases: Sequence[tuple[bytes, Record]]) -> list[Record]:
         """Publish one batch; return for each record the one in force."""
+        batch = Batch(list(records), list(aliases))
         with self._lock:
-            data = seal(Batch(list(records), list(aliases)))
-            while not self._fs.put_if_absent(_batch_path(self._index.next), [data]):
-                before = self._index.next
+            while True:
+                number = self._index.next
+                data = seal(batch, _path(number))
+                if self._fs.put_if_absent(_path(number), [data]):
+                    break
                 self._catch_up()
-                if self._index.next == before:
-                    self._index.next += 1
-            number = self._index.next
-            self._index.add([(number, Batch(list(records), list(aliases)))])
-            found = self.find([r.action for r in records])
-        return [found.get(r.action, r) for r in records]
+                if self._index.next == number:
+                    # It is there, though no listing tells of it yet.
+                    self._read([number])
+            self._index.add([(number, data[:HEAD], batch)])
+            found = self._in_force([record.action for record in records])
+        return [found.get(record.action, record) for record in records]
 
-    # Superseding facts.
+    # Look-ups.
 
-    def _numbers(self) -> dict[bytes, int]:
-        if self._late is None:
-            self._lookups["listings"] += 1
-            late: dict[bytes, int] = {}
-            for name in self._fs.names("facts"):
-                key, _, number = name.partition("-")
-                try:
-                    raw = bytes.fromhex(key)
-                    late[raw] = max(late.get(raw, 0), int(number))
-                except ValueError:
-                    continue
-            self._late = late
-        return self._late
+    def find(self, keys: Iterable[bytes]) -> dict[bytes, Record]:
+        """Return, by trace or action key, the records in force."""
+        wanted = keys if isinstance(keys, list) else list(keys)
+        self._lookups["records"] += len(wanted)
+        with self._lock:
+            return self._in_force(wanted)
 
-    def _fact(self, key: bytes, number: int) -> Record | None:
-        if (key, number) not in self._facts:
-            path = f"facts/{key.hex()}-{number:06d}"
-            record: Record | None = None
-            try:
-                data = self._fs.get(path)
-                record = None if data is None else unseal(data, Fact, f"fact {path}").record
-            except CorruptObjectError as error:
-                # Never the older fact: that one was replaced for a reason.
-                warnings.warn(f"{error} Its result counts as not there and will be made again.", stacklevel=2)
-            self._facts[key, number] = record
-        return self._facts[key, number]
+    def owns(self, owns: Iterable[bytes]) -> set[bytes]:
+        """Return those of `owns` that were ever recorded."""
+        wanted = owns if isinstance(owns, list) else list(owns)
+        with self._lock:
+            return self._filled(lambda: self._index.owns(wanted))
+
+    def _in_force(self, keys: Sequence[bytes]) -> dict[bytes, Record]:
+        found = self._filled(lambda: self._index.find(keys))
+        self._filled(lambda: self._superseding.overlay(keys, found))
+        return found
+
+    def _filled(self, ask: Callable[[], R]) -> R:
+        """Ask the index; if it turns out to be damaged fill it again."""
+        try:
+            return ask()
+        except IndexLostError:
+            self._catch_up()
+            return ask()
+
+    # What outranks them.
 
     def superseded(self) -> Mapping[bytes, bytes]:
         """Return the digest in force of every key that was superseded."""
         with self._lock:
-            late = self._numbers()
-            out: dict[bytes, bytes] = {}
-            for key, number in late.items():
-                fact = self._fact(key, number)
-                # An unreadable fact still tells consumers that the first one is not in force.
-                out[key] = fact.digest if fact is not None else b"unreadable"
-            return out
+            return self._filled(self._superseding.digests)
 
     def supersede(self, record: Record) -> Record:
         """Write the next fact under the action key and the trace key."""
-        data = seal(Fact(record))
         with self._lock:
-            self._numbers()
-            for key in dict.fromkeys((record.action, record.trace)):
-                number = (self._late or {}).get(key, 0) + 1
-                while not self._fs.put_if_absent(f"facts/{key.hex()}-{number:06d}", [data]):
-                    number += 1
-                assert self._late is not None  # noqa: S101 - read just now
-                self._late[key] = number
-                self._facts[key, number] = record
+            self._filled(self._superseding.digests)
+            self._superseding.add(record)
         return record
-
-    # Unstable tasks.
 
     def unstable(self) -> set[bytes]:
         """Return the tasks that once contradicted themselves."""
         with self._lock:
             if self._unstable is None:
                 self._lookups["listings"] += 1
-                self._unstable = {bytes.fromhex(n) for n in self._fs.names("unstable") if len(n) == 40}
+                self._unstable = set(map(bytes.fromhex, filter(_is_hex, self._fs.names("unstable"))))
             return set(self._unstable)
 
     def mark_unstable(self, task: bytes) -> None:
         """Remember that a task gave two results for the same inputs."""
-        self._fs.put_if_absent(f"unstable/{task.hex()}", [seal({"task": task})])
+        path = f"unstable/{task.hex()}"
+        self._fs.put_if_absent(path, [seal(Unstable(task), path)])
         with self._lock:
             if self._unstable is not None:
                 self._unstable.add(task)
+
+
+def _is_hex(name: str) -> bool:
+    return len(name) % 2 == 0 and not set(name) - set("0123456789abcdef")

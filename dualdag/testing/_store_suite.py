@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import pickle
 import threading
+import time
 import warnings
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dualdag.errors import ArtifactNotFoundError, CodecError, CorruptObjectError, GraphError
-from dualdag.store import Confirmation, Record, Store, Version, open_store
+from dualdag.errors import ArtifactNotFoundError, CodecError, CorruptObjectError, GraphError, StoreError
+from dualdag.store import Confirmation, File, Record, Store, Version, open_store
 
 __all__ = ["StoreSuite"]
 
@@ -101,6 +103,21 @@ class StoreSuite:
         assert store.save({"a": 1}) == saved
         assert store.load(saved.checksum, saved.codec) == {"a": 1}
 
+    def test_large_values_and_files(self, store: Store, tmp_path: Path) -> None:
+        large = bytes(range(256)) * (1 << 14) + b"end"
+        saved = store.save(large)
+        assert saved.nbytes == len(large)
+        assert store.load(saved.checksum, saved.codec) == large
+        (tmp_path / "page.html").write_bytes(large)
+        kept = store.save(File(tmp_path / "page.html"))
+        assert (kept.checksum, kept.codec, kept.nbytes) == (saved.checksum, "file", len(large))
+        assert Path(store.load(kept.checksum, "file")).read_bytes() == large
+        self.damage(store, f"objects/{kept.checksum.hex()[:2]}/{kept.checksum.hex()[2:]}")
+        with pytest.raises(CorruptObjectError, match="damaged"):
+            store.load(kept.checksum, "file")
+        with pytest.raises(CorruptObjectError, match="gone"):
+            store.load(kept.checksum, "file")
+
     def test_a_value_that_no_codec_takes(self, store: Store) -> None:
         with pytest.raises(CodecError, match="lock"):
             store.save(threading.Lock())
@@ -177,7 +194,7 @@ class StoreSuite:
         path = store._index_path()
         if path is not None:
             for found in path.parent.glob(f"{path.name}*"):
-                found.unlink()
+                found.unlink(missing_ok=True)
 
     def test_the_index_may_be_deleted_or_damaged(self, url: str) -> None:
         store = open_store(url)
@@ -190,6 +207,65 @@ class StoreSuite:
             self.forget_index(store)
             path.write_bytes(b"no database" * 100)
             assert open_store(url).records([one.trace]) == {one.trace: one}
+
+    def test_two_writers_who_supersede_at_once_agree(self, store: Store, url: str) -> None:
+        first, mine, theirs = (a_record("x", d) for d in ("first", "mine", "theirs"))
+        store.put_records([first])
+        put, other = store._fs.put_if_absent, open_store(url)
+
+        def interrupted(path: str, parts: Any) -> bool:
+            done = put(path, parts)
+            store._fs.put_if_absent = put  # type: ignore[method-assign]
+            other.supersede(theirs)
+            return done
+
+        store.superseded()
+        store._fs.put_if_absent = interrupted  # type: ignore[method-assign]
+        store.supersede(mine)
+        found = []
+        for opened in (store, other, open_store(url)):
+            opened.refresh()
+            found.append((opened.records([first.trace, first.action]), dict(opened.superseded())))
+        assert found[0] == found[1] == found[2]
+        assert len({record.digest for record in found[0][0].values()} | set(found[0][1].values())) == 1
+
+    def test_facts_of_other_writers_wait_for_a_refresh(self, store: Store, url: str) -> None:
+        first, second = a_record("x", "first"), a_record("x", "second")
+        store.put_records([first])
+        assert store.superseded() == {}
+        open_store(url).supersede(second)
+        assert store.records([first.trace]) == {first.trace: first}
+        store.refresh()
+        assert store.records([first.trace]) == {first.trace: second}
+
+    def test_a_file_under_another_name_counts_as_damaged(self, store: Store, url: str) -> None:
+        one, two = a_record("one"), a_record("two")
+        store.supersede(one)
+        store.supersede(two)
+        path = f"facts/{one.trace.hex()}-000001"
+        other = store._fs.get(f"facts/{two.trace.hex()}-000001")
+        assert other is not None
+        store._fs.remove(path)
+        store._fs.put_if_absent(path, [other])
+        self.forget_index(store)
+        with pytest.warns(UserWarning, match="not those that were written there"):
+            assert open_store(url).records([one.trace, two.trace]) == {two.trace: two}
+        store.add_version(a_version(store, "x", 1))
+        copy = store._fs.get("artifacts/x/versions/00000001")
+        assert copy is not None
+        store._fs.put_if_absent("artifacts/y/versions/00000001", [copy])
+        with pytest.raises(CorruptObjectError):
+            store.latest("y")
+
+    def test_many_batches(self, store: Store, url: str) -> None:
+        for k in range(30):
+            store.put_records([a_record(f"{k}-{i}") for i in range(3)])
+        keys = [a_record(f"{k}-{i}").action for k in range(30) for i in range(3)]
+        assert len(open_store(url).records(keys)) == 90
+        store.close()
+        assert len(store.records(keys)) == 90
+        assert len(open_store(url).records([*keys, *(b"%020d" % i for i in range(2000))])) == 90
+        assert len(open_store(url).owns(a_record(f"{k}-0").own for k in range(2000))) == 30
 
     def test_unstable_tasks_are_remembered(self, store: Store, url: str) -> None:
         store.mark_unstable(b"u" * 20)
@@ -270,6 +346,30 @@ class StoreSuite:
         assert [r.name for r in store.artifacts()] == ["y"]
         with pytest.raises(ArtifactNotFoundError):
             store.delete("x")
+        for look in (store.version, store.versions):
+            with pytest.raises(ArtifactNotFoundError):
+                look("x")
+        assert store.latest("x") is None
+        # A number is never used again, so that a journal's "version 1" stays what it was.
+        assert store.add_version(a_version(store, "x", 1)).number == 3
+        assert [r.version for r in store.versions("x")] == [3]
+        assert store.delete("x") == 1
+
+    def test_names_that_differ_by_case(self, store: Store) -> None:
+        for name in ("sales", "Sales", "SALES"):
+            store.add_version(a_version(store, name, name))
+        assert [r.name for r in store.artifacts()] == ["SALES", "Sales", "sales"]
+        assert len({path.lower() for path in store._fs.names("artifacts")}) == 3
+        for name in ("sales", "Sales", "SALES"):
+            version = store.version(name)
+            assert store.load(version.checksum, version.codec) == name
+
+    def test_rows(self, store: Store) -> None:
+        store.add_version(a_version(store, "x", 1, created=86_400.0 * 365))
+        (row,) = store.artifacts()
+        assert row.created.isoformat() == "1971-01-01T00:00:00+00:00"
+        assert row.key == f"x-{(b't' * 20).hex()}"
+        assert row.due is not None
 
     @pytest.mark.parametrize("name", ["../x", "a\0b", "x" * 300, "", "a/b", "a\\b", "CON", "all", ".", "-x"])
     def test_names_never_leave_the_store(self, store: Store, name: str) -> None:
@@ -293,6 +393,57 @@ class StoreSuite:
         assert [e["label"] for e in events] == ["n0", "n1", "n2"]
         with pytest.raises(ArtifactNotFoundError):
             other.run("2027")
+        with pytest.raises(StoreError, match="already"):
+            store.start_run("2026-a", {})
+        with pytest.raises(StoreError, match="can't name a run"):
+            store.start_run("../2026", {})
+
+    def test_events_are_written_while_nothing_else_happens(self, store: Store, url: str) -> None:
+        journal = store.start_run("slow", {"path": Path("x"), "big": 2**70, "text": "\ud800", "nested": {1: {2}}})
+        journal.append({"kind": "start"})
+        deadline = time.monotonic() + 20
+        while not open_store(url).run("slow")[1] and time.monotonic() < deadline:
+            time.sleep(0.05)
+        row, events = open_store(url).run("sl")
+        assert events == [{"kind": "start"}]
+        assert (row.status, row.ended) == ("unfinished", None)
+        assert row.info == {"path": "x", "big": str(2**70), "text": "\\ud800", "nested": {"1": [2]}}
+        journal.close()
+        assert open_store(url).run("slow")[0].status == "done"
+
+    def test_read_only(self, store: Store, url: str) -> None:
+        one = a_record("one")
+        saved = store.save(1)
+        store.put_records([one])
+        store.add_version(a_version(store, "x", 1))
+        again = open_store(url, readonly=True)
+        assert again.records([one.trace]) == {one.trace: one}
+        assert again.load(saved.checksum, saved.codec) == 1
+        assert [r.version for r in again.versions("x")] == [1]
+        again.start_run("nothing", {}).close()
+        for write in (
+            lambda: again.save(2),
+            lambda: again.put_object(b""),
+            lambda: again.put_records([one]),
+            lambda: again.supersede(one),
+            lambda: again.mark_unstable(b"u" * 20),
+            lambda: again.add_version(a_version(store, "x", 2)),
+            lambda: again.confirm(Confirmation("x", 1, 0.0, b"", b"")),
+            lambda: again.delete("x"),
+            again.self_test,
+        ):
+            with pytest.raises(StoreError, match="reading only"):
+                write()
+        assert store.runs() == []
+        assert pickle.loads(pickle.dumps(again)).readonly
+
+    def test_look_ups_are_counted(self, store: Store) -> None:
+        store.put_records([a_record("one")])
+        store.lookups.clear()
+        store.records([b"k" * 20, b"l" * 20])
+        store.has_objects([b"c" * 32])
+        store.latest("x")
+        assert (store.lookups["records"], store.lookups["objects"], store.lookups["versions"]) == (2, 1, 1)
 
     def test_pickling_opens_the_same_store(self, store: Store) -> None:
         one = a_record("one")
@@ -300,8 +451,6 @@ class StoreSuite:
         assert pickle.loads(pickle.dumps(store)).records([one.trace]) == {one.trace: one}
 
     def test_a_newer_layout_is_refused(self, store: Store, url: str) -> None:
-        from dualdag.errors import StoreError
-
         store._fs.put_if_absent("layout.json", [b'{"layout": 99}'])
         with pytest.raises(StoreError, match="layout 99.*upgrade"):
             open_store(url)

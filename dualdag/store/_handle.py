@@ -1,0 +1,166 @@
+"""A store as something that is opened, closed, pickled and tested."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+import threading
+import uuid
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from blake3 import blake3
+
+from dualdag.config import user_cache_folder
+from dualdag.errors import StoreError
+from dualdag.store._artifacts import Artifacts
+from dualdag.store._fs import FileSystem, open_filesystem, shown
+from dualdag.store._index import Index
+from dualdag.store._layout import Marker, read_marker, write_marker
+from dualdag.store._objects import Objects
+from dualdag.store._records import Records
+
+__all__ = ["Handle"]
+
+
+class Handle:
+    """What a `Store` is before it has anything to say.
+
+    Parameters
+    ----------
+    url : str
+        A local folder or any fsspec URL.
+    durable : bool
+        Whether writes are fsynced.
+    readonly : bool
+        Whether every write is refused.
+    options : mapping, optional
+        Passed to fsspec.
+
+    Raises
+    ------
+    StoreError
+        When it can't be opened.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        durable: bool = False,
+        readonly: bool = False,
+        options: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._fs: FileSystem = open_filesystem(url, durable=durable, options=options or {})
+        self.url = self._fs.url
+        self.durable = durable
+        self.readonly = readonly
+        self.lookups: Counter[str] = Counter()
+        self._options = dict(options or {})
+        self._lock = threading.RLock()
+        self._marker: Marker | None = read_marker(self._fs, repair=not readonly)
+        self._artifacts = Artifacts(self._fs, self.lookups)
+        self._objects = Objects(self._fs, self.lookups)
+        self._opened: tuple[int, Records] | None = None
+
+    @property
+    def _records(self) -> Records:
+        # Opened at the first look-up: `load` and `ls` need no index.  A fork opens its own.
+        opened = self._opened
+        if opened is not None and opened[0] == os.getpid():
+            return opened[1]
+        with self._lock:
+            if self._opened is None or self._opened[0] != os.getpid():
+                self._opened = os.getpid(), Records(self._fs, Index(self._index_places), self.lookups)
+            return self._opened[1]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _reopen, (type(self), self.url, self.durable, self.readonly, self._options)
+
+    def __repr__(self) -> str:
+        return f"<Store {shown(self.url)}>"
+
+    def close(self) -> None:
+        """Let go of the index's file; the next look-up opens it again."""
+        with self._lock:
+            opened, self._opened = self._opened, None
+            if opened is not None and opened[0] == os.getpid():
+                opened[1].close()
+
+    def _index_places(self) -> tuple[str, list[Path]] | None:
+        """Return the name of the store and where its index may lie."""
+        if self._marker is None:
+            self._marker = read_marker(self._fs, repair=False)
+        if self._marker is None:
+            return None
+        name = blake3(f"{self.url}\0{self._marker.id}".encode()).hexdigest()[:32]
+        if self.url.startswith("memory:"):
+            return name, []
+        folders = [folder / name for folder in (_user_cache(), _temporary()) if folder is not None]
+        if self._fs.local is not None:
+            folders.insert(0, self._fs.local / "cache")
+        return name, [folder / "index.sqlite" for folder in folders]
+
+    def _index_path(self) -> Path | None:
+        """Return the file that the index lies in, if there is one."""
+        places = self._index_places()
+        return next(iter(places[1]), None) if places is not None else None
+
+    def _may_write(self) -> None:
+        """Make sure that something may be written; the marker comes before all else."""
+        if self.readonly:
+            raise StoreError(f"store {shown(self.url)} was opened for reading only: open it without readonly=True.")
+        if self._marker is None:
+            with self._lock:
+                self._marker = write_marker(self._fs)
+
+    def self_test(self) -> str:
+        """Write, read, refuse to replace, list and remove a scratch file; return a sentence.
+
+        Raises
+        ------
+        StoreError
+            For the first of these that does not work.
+        """
+        self._may_write()
+        path = f"scratch/{uuid.uuid4().hex}"
+        where = shown(self.url)
+        self._fs.put_if_absent(path, [b"dualdag"])
+        try:
+            if self._fs.get(path) != b"dualdag":
+                raise StoreError(f"store {where} does not give back what was written to it.")
+            if self._fs.put_if_absent(path, [b"another"]) or self._fs.get(path) != b"dualdag":
+                raise StoreError(f"store {where} replaces files that exist: one writer could undo another's work.")
+            if path.rpartition("/")[2] not in self._fs.names("scratch"):
+                raise StoreError(f"store {where} does not list what was written to it.")
+        finally:
+            self._fs.remove(path)
+        return "writes, reads, lists and removes; refuses to replace"
+
+
+def _user_cache() -> Path | None:
+    try:
+        return user_cache_folder() / "stores"
+    except RuntimeError:  # no home folder
+        return None
+
+
+def _temporary() -> Path | None:
+    """Return a folder for what may go, which nobody else can write to; None where others own it."""
+    if not hasattr(os, "getuid"):
+        return Path(tempfile.gettempdir()) / "dualdag"
+    folder = Path(tempfile.gettempdir()) / f"dualdag-{os.getuid()}"
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        found = folder.lstat()
+    except OSError:
+        return None
+    mine = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o022
+    return folder if mine else None
+
+
+def _reopen(kind: type[Handle], url: str, durable: bool, readonly: bool, options: Mapping[str, Any]) -> Handle:
+    return kind(url, durable=durable, readonly=readonly, options=options)

@@ -1,0 +1,100 @@
+"""The marker at the root of a store: its layout and who it is."""
+
+from __future__ import annotations
+
+import uuid
+import warnings
+
+import msgspec
+
+from dualdag.errors import StoreError
+from dualdag.store._fs import FileSystem, shown
+from dualdag.store._seal import LAYOUT, layout_of, newer_layout
+
+__all__ = ["Marker", "read_marker", "write_marker"]
+
+_PATH = "layout.json"
+
+
+class Marker(msgspec.Struct, frozen=True):
+    """What the marker says.
+
+    Parameters
+    ----------
+    layout : int
+        Version of the layout.
+    id : str
+        Names this store, so that a cache of another one that lay here before is not taken for its own.
+    """
+
+    layout: int
+    id: str = ""
+
+
+def read_marker(fs: FileSystem, *, repair: bool) -> Marker | None:
+    """Return the marker, or None where there is none.
+
+    Parameters
+    ----------
+    fs : FileSystem
+        Where the store lies.
+    repair : bool
+        Whether to write one that is damaged or gone again.
+
+    Raises
+    ------
+    StoreError
+        When a newer dualdag made the store.
+    """
+    data = fs.get(_PATH)
+    try:
+        marker = None if data is None else msgspec.json.decode(data, type=Marker)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        marker = None
+    if marker is not None:
+        if marker.layout > LAYOUT:
+            raise newer_layout(f"store {shown(fs.url)}", marker.layout)
+        return marker
+    found = _layout_of_records(fs)
+    if data is None and found is None:
+        return None
+    if found is not None and found > LAYOUT:
+        raise newer_layout(f"store {shown(fs.url)}", found)
+    state = "gone" if data is None else "damaged"
+    told = "" if found is None else f", as its records tell of layout {found}"
+    warnings.warn(f"store {shown(fs.url)}: its marker {_PATH} is {state}; it is written again{told}.", stacklevel=4)
+    return _rewrite(fs, damaged=data is not None) if repair else None
+
+
+def _rewrite(fs: FileSystem, *, damaged: bool) -> Marker | None:
+    try:
+        if damaged:
+            fs.move_aside(_PATH, f"damaged/{_PATH}-{uuid.uuid4().hex[:8]}")
+        return write_marker(fs)
+    except StoreError:
+        return None  # nothing can be written here, nor needs to be
+
+
+def _layout_of_records(fs: FileSystem) -> int | None:
+    """Return the layout that a readable record was written for, the newest first."""
+    for folder in reversed(fs.names("batches")[-2:]):
+        for name in reversed(fs.names(f"batches/{folder}")[-20:]):
+            path = f"batches/{folder}/{name}"
+            found = layout_of(fs.get(path) or b"", path)
+            if found is not None:
+                return found
+    return None
+
+
+def write_marker(fs: FileSystem) -> Marker | None:
+    """Write the marker unless there is one, and return the one that is there.
+
+    Parameters
+    ----------
+    fs : FileSystem
+        Where the store lies.
+    """
+    marker = Marker(LAYOUT, uuid.uuid4().hex)
+    if fs.put_if_absent(_PATH, [msgspec.json.encode(marker)]):
+        return marker
+    return read_marker(fs, repair=False)

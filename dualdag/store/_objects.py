@@ -1,0 +1,176 @@
+"""Objects: bytes under their checksum."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import uuid
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from blake3 import blake3
+
+from dualdag.errors import CorruptObjectError, StoreError
+from dualdag.store._fs import Buffers, FileSystem, describe, shown
+
+__all__ = ["Objects", "object_path"]
+
+_PIECE = 1 << 22
+#: Bytes from which several threads pay.
+_LARGE = 1 << 20
+
+
+def object_path(checksum: bytes) -> str:
+    """Return where an object lies.
+
+    Parameters
+    ----------
+    checksum : bytes
+        Of its bytes.
+
+    Examples
+    --------
+    >>> object_path(bytes(2))
+    'objects/00/00'
+    """
+    text = checksum.hex()
+    return f"objects/{text[:2]}/{text[2:]}"
+
+
+class Objects:
+    """The objects of a store.
+
+    Parameters
+    ----------
+    fs : FileSystem
+        Where they lie.
+    lookups : Counter
+        Counts probes.
+    """
+
+    def __init__(self, fs: FileSystem, lookups: Counter[str]) -> None:
+        self._fs = fs
+        self._lookups = lookups
+
+    def put(self, parts: Sequence[bytes | bytearray | memoryview]) -> bytes:
+        """Store bytes under their checksum, and return it."""
+        nbytes = sum([memoryview(part).nbytes for part in parts])
+        hasher = blake3(max_threads=blake3.AUTO) if nbytes >= _LARGE else blake3()
+        for part in parts:
+            hasher.update(part)
+        checksum: bytes = hasher.digest()
+        self._publish(checksum, nbytes, parts)
+        return checksum
+
+    def put_file(self, path: str) -> tuple[bytes, int]:
+        """Store the bytes of a file; return their checksum and how many there are.
+
+        It is read twice; if it changed in between nothing is stored.
+        """
+        checksum, nbytes = _sum_of(_pieces(path))
+        self._publish(checksum, nbytes, _checked(path, checksum))
+        return checksum, nbytes
+
+    def _publish(self, checksum: bytes, nbytes: int, parts: Buffers) -> None:
+        path = object_path(checksum)
+        # Far away, a small object is sent at once: asking first would be a second round trip.
+        if self._fs.local is not None or nbytes > _LARGE:
+            size = self._fs.size(path)
+            if size == nbytes:
+                return
+            if size is not None:
+                self._set_aside(checksum)
+        self._fs.put_if_absent(path, parts)
+
+    def has(self, checksums: Iterable[bytes]) -> set[bytes]:
+        """Return those of `checksums` that are there."""
+        wanted = list(set(checksums))
+        self._lookups["objects"] += len(wanted)
+        there = self._fs.exist([object_path(checksum) for checksum in wanted])
+        return {checksum for checksum, is_there in zip(wanted, there, strict=True) if is_there}
+
+    def get(self, checksum: bytes) -> bytes:
+        """Return the bytes of a checksum, checked; CorruptObjectError if they are gone or damaged."""
+        data = self._fs.get(object_path(checksum))
+        if data is None:
+            raise self._gone(checksum)
+        hasher = blake3(max_threads=blake3.AUTO) if len(data) >= _LARGE else blake3()
+        if hasher.update(data).digest() != checksum:
+            raise self._damaged(checksum)
+        return data
+
+    def local_path(self, checksum: bytes) -> str:
+        """Return a read-only local file with the bytes of a checksum, checked, without holding them in memory."""
+        path = object_path(checksum)
+        if self._fs.size(path) is None:
+            raise self._gone(checksum)
+        try:
+            found, where = self._fetched(path)
+        except OSError as error:
+            raise describe(error, self._fs.url, "read an object") from error
+        if found != checksum:
+            raise self._damaged(checksum)
+        return where
+
+    def _fetched(self, path: str) -> tuple[bytes, str]:
+        pieces = self._fs.pieces(path)
+        if self._fs.local is not None:
+            return _sum_of(pieces)[0], str(self._fs.local / path)
+        from dualdag.store._codecs import _folder
+
+        handle, copy = tempfile.mkstemp(dir=_folder(os.getpid()))
+        with os.fdopen(handle, "wb") as file:
+            found, _ = _sum_of(_copied(pieces, file))
+        Path(copy).chmod(0o444)
+        return found, copy
+
+    def _gone(self, checksum: bytes) -> CorruptObjectError:
+        return CorruptObjectError(
+            f"store {shown(self._fs.url)}: object {checksum.hex()[:12]} is gone; a run makes it again."
+        )
+
+    def _damaged(self, checksum: bytes) -> CorruptObjectError:
+        done = "it was set aside" if self._set_aside(checksum) else "it can't be set aside"
+        return CorruptObjectError(
+            f"store {shown(self._fs.url)}: object {checksum.hex()[:12]} is damaged (its bytes are not those that "
+            f"were written), and {done}; a run makes it again."
+        )
+
+    def _set_aside(self, checksum: bytes) -> bool:
+        try:
+            self._fs.move_aside(object_path(checksum), f"damaged/{checksum.hex()}-{uuid.uuid4().hex[:8]}")
+        except StoreError:
+            return False
+        return True
+
+
+def _pieces(path: str) -> Iterator[bytes]:
+    with Path(path).open("rb", buffering=0) as file:
+        while piece := file.read(_PIECE):
+            yield piece
+
+
+def _sum_of(pieces: Iterable[bytes]) -> tuple[bytes, int]:
+    hasher, nbytes = blake3(max_threads=blake3.AUTO), 0
+    for piece in pieces:
+        hasher.update(piece)
+        nbytes += len(piece)
+    return hasher.digest(), nbytes
+
+
+def _checked(path: str, checksum: bytes) -> Iterator[bytes]:
+    """Yield a file's pieces; raise at the end, before they are published, if they were not the ones meant."""
+    hasher = blake3(max_threads=blake3.AUTO)
+    for piece in _pieces(path):
+        hasher.update(piece)
+        yield piece
+    if hasher.digest() != checksum:
+        raise StoreError(f"{path} changed while it was put into the store: write it whole before returning it.")
+
+
+def _copied(pieces: Iterable[bytes], file: Any) -> Iterator[bytes]:
+    for piece in pieces:
+        file.write(piece)
+        yield piece

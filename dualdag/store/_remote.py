@@ -1,0 +1,250 @@
+"""Any other place as a store's, through fsspec."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+import uuid
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+from dualdag.errors import StoreError
+from dualdag.store._fs import Buffers, FileSystem, explained, shown
+
+__all__ = ["open_remote"]
+
+A = TypeVar("A")
+B = TypeVar("B")
+_EXTRAS = {"s3": 'pip install "dualdag[s3]"', "s3a": 'pip install "dualdag[s3]"'}
+#: More bytes than this go through a temporary file, so that they are not in memory twice.
+_JOINED = 1 << 26
+_PIECE = 1 << 22
+_AT_ONCE = 16
+_ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
+_memory_lock = threading.Lock()
+#: Kinds of filesystem whose conditional put was tried in this process, and whether it is one.
+_tried: dict[type, bool] = {}
+
+
+class AnyFileSystem:
+    """A place that fsspec reaches.
+
+    Parameters
+    ----------
+    url : str
+        As it was given.
+    fs : fsspec.AbstractFileSystem
+        Made without a cache of listings, which would hide what other writers do.
+    root : str
+        The path in it.
+    """
+
+    def __init__(self, url: str, fs: Any, root: str) -> None:
+        self.url = url
+        self.local: Path | None = None
+        self._fs = fs
+        self._root = root.rstrip("/")
+        protocols = fs.protocol if isinstance(fs.protocol, (tuple, list)) else (fs.protocol,)
+        self._in_memory = "memory" in protocols
+
+    def _path(self, path: str) -> str:
+        return f"{self._root}/{path}"
+
+    @explained("write to it", Exception)
+    def put_if_absent(self, path: str, parts: Buffers) -> bool:
+        """Write a file whole unless there is one; say whether it was written."""
+        with _gathered(parts) as (data, file):
+            target = self._path(path)
+            if self._in_memory:
+                return self._put_in_memory(target, data if data is not None else Path(file).read_bytes())
+            if not self._conditional():
+                return self._put_unless_seen(target, data, file)
+            try:
+                self._put(target, data, file, mode="create")
+            except FileExistsError:
+                # The answer to a put that worked can get lost; tried again, it says this.
+                return data is not None and len(data) < _PIECE and self.get(path) == data
+            return True
+
+    def _put(self, target: str, data: bytes | None, file: str, mode: str) -> None:
+        if data is not None:
+            self._fs.pipe_file(target, data, mode=mode)
+        else:
+            self._fs.put_file(file, target, mode=mode)
+
+    def _put_in_memory(self, target: str, data: bytes) -> bool:
+        # In one process's memory there is no conditional put, but a lock serves.
+        with _memory_lock:
+            if self._fs.exists(target):
+                return False
+            self._fs.pipe_file(target, data)
+            return True
+
+    def _put_unless_seen(self, target: str, data: bytes | None, file: str) -> bool:
+        if self._fs.exists(target):
+            return False
+        self._put(target, data, file, mode="overwrite")
+        return True
+
+    def _conditional(self) -> bool:
+        """Say whether this kind of place refuses to replace; `mode="create"` is accepted and ignored by some."""
+        kind = type(self._fs)
+        if kind not in _tried:
+            path = self._path(f"scratch/{uuid.uuid4().hex}")
+            self._fs.pipe_file(path, b"first")
+            try:
+                self._fs.pipe_file(path, b"second", mode="create")
+                _tried[kind] = False
+            except FileExistsError:
+                _tried[kind] = bytes(self._fs.cat_file(path)) == b"first"
+            except (TypeError, ValueError, NotImplementedError):
+                _tried[kind] = False
+            finally:
+                self._fs.rm_file(path)
+            if not _tried[kind]:
+                warnings.warn(
+                    f"store {shown(self.url)}: {kind.__name__} can't be told not to replace a file, so only one "
+                    "run at a time may write to this store.",
+                    stacklevel=2,
+                )
+        return _tried[kind]
+
+    @explained("read it", Exception)
+    def get(self, path: str) -> bytes | None:
+        """Return a file's bytes, or None if there is none."""
+        try:
+            return bytes(self._fs.cat_file(self._path(path)))
+        except _ABSENT:
+            return None
+
+    def get_many(self, paths: Sequence[str]) -> list[bytes | None]:
+        """Return the bytes of several files, None for those that are not there."""
+        return self._together(self.get, paths)
+
+    @explained("read it", Exception)
+    def size(self, path: str) -> int | None:
+        """Return a file's size, or None if there is none."""
+        try:
+            found = self._fs.info(self._path(path))
+        except _ABSENT:
+            return None
+        return None if found.get("type") == "directory" else int(found.get("size") or 0)
+
+    def exist(self, paths: Sequence[str]) -> list[bool]:
+        """Say which files are there."""
+        return [size is not None for size in self._together(self.size, paths)]
+
+    def _together(self, call: Callable[[A], B], many: Sequence[A]) -> list[B]:
+        """Call for each, several at once: a round trip takes longer than its work."""
+        if len(many) < 2 or self._in_memory:
+            return [call(one) for one in many]
+        with ThreadPoolExecutor(min(_AT_ONCE, len(many)), thread_name_prefix="dualdag store") as pool:
+            return list(pool.map(call, many))
+
+    def pieces(self, path: str) -> Iterator[bytes]:
+        """Yield a file's bytes in pieces."""
+        with self._fs.open(self._path(path), "rb") as file:
+            while piece := file.read(_PIECE):
+                yield piece
+
+    @explained("list it", Exception)
+    def names(self, folder: str) -> list[str]:
+        """Return the sorted names in a folder; none if there is no such folder."""
+        path = self._path(folder).rstrip("/")
+        try:
+            self._fs.invalidate_cache()
+            found = [str(name).rstrip("/") for name in self._fs.ls(path, detail=False)]
+        except _ABSENT:
+            return []
+        # Some list the folder itself.
+        here = path.strip("/")
+        return sorted({name.rpartition("/")[2] for name in found if name.strip("/") != here})
+
+    @explained("remove from it", Exception)
+    def remove(self, path: str) -> None:
+        """Remove a file if there is one."""
+        try:
+            self._fs.rm_file(self._path(path))
+        except FileNotFoundError:
+            pass
+
+    @explained("write to it", Exception)
+    def move_aside(self, path: str, to: str) -> None:
+        """Move a damaged file out of the way, so that its name can be written again."""
+        data = self.get(path)
+        if data is not None:
+            self._fs.pipe_file(self._path(to), data)
+            self.remove(path)
+
+
+class _gathered:  # noqa: N801 - used as a function
+    """Bring parts together, in memory or, where they are large, in a temporary file."""
+
+    def __init__(self, parts: Buffers) -> None:
+        self._parts = parts
+        self._file = ""
+
+    def __enter__(self) -> tuple[bytes | None, str]:
+        held: list[bytes | bytearray | memoryview] = []
+        size = 0
+        rest = iter(self._parts)
+        for part in rest:
+            held.append(part)
+            size += memoryview(part).nbytes
+            if size > _JOINED:
+                return None, self._spool(held, rest)
+        return (held[0] if len(held) == 1 and isinstance(held[0], bytes) else b"".join(held)), ""
+
+    def _spool(self, held: Sequence[Any], rest: Iterator[Any]) -> str:
+        handle, self._file = tempfile.mkstemp(prefix="dualdag-")
+        with os.fdopen(handle, "wb") as file:
+            for part in held:
+                file.write(part)
+            for part in rest:
+                file.write(part)
+        return self._file
+
+    def __exit__(self, *exc: object) -> None:
+        if self._file:
+            Path(self._file).unlink(missing_ok=True)
+
+
+def open_remote(url: str, options: Mapping[str, Any]) -> FileSystem:
+    """Return the place that an fsspec URL names.
+
+    Parameters
+    ----------
+    url : str
+        Any fsspec URL.
+    options : mapping
+        Passed to fsspec.
+
+    Raises
+    ------
+    StoreError
+        When a package for the protocol is missing or no filesystem is known for it.
+    """
+    from fsspec.core import url_to_fs
+    from fsspec.registry import known_implementations
+
+    protocol = url.partition("://")[0].rpartition("::")[2]
+    try:
+        fs, root = url_to_fs(url, use_listings_cache=False, skip_instance_cache=protocol != "memory", **options)
+    except ImportError as error:
+        line = _EXTRAS.get(protocol) or _pip_line(known_implementations.get(protocol, {}).get("err", ""))
+        line = line or f"pip install the fsspec package for {protocol}"
+        raise StoreError(f"store {shown(url)} needs a package that is not installed: {line}") from error
+    except (ValueError, TypeError, OSError) as error:
+        raise StoreError(f"store {shown(url)}: can't open {protocol}://; {error}") from error
+    return AnyFileSystem(url, fs, root)
+
+
+def _pip_line(text: str) -> str | None:
+    words = [word.strip("\"'`.,()") for word in text.replace("Please install ", "Install ").split()]
+    if "Install" in words and words.index("Install") + 1 < len(words):
+        return f"pip install {words[words.index('Install') + 1]}"
+    return None

@@ -1,0 +1,159 @@
+"""Later facts about a key, which outrank what the batches say."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from dualdag.errors import CorruptObjectError
+from dualdag.store._facts import Fact, Record
+from dualdag.store._fs import FileSystem, shown
+from dualdag.store._index import Index
+from dualdag.store._seal import seal, unseal
+
+__all__ = ["Superseding"]
+
+_NAME = re.compile(r"([0-9a-f]{40,64})-([0-9]{6,})", re.ASCII)
+#: Stands for the digest of a fact that can't be read: users of the key must not find what the older fact gave.
+_UNREADABLE = b"unreadable"
+
+
+def _path(key: bytes, number: int) -> str:
+    return f"facts/{key.hex()}-{number:06d}"
+
+
+class Superseding:
+    """The superseding facts of a store.
+
+    Facts of a result are written under its action key and then under its trace key.  Two writers at once
+    may come first under one key each; so a trace key follows what the action key of its newest fact says,
+    and all agree.
+
+    Parameters
+    ----------
+    fs : FileSystem
+        Where they lie.
+    index : Index
+        Remembers those that were read.
+    lookups : Counter
+        Counts listings.
+    """
+
+    def __init__(self, fs: FileSystem, index: Index, lookups: Counter[str]) -> None:
+        self._fs = fs
+        self._index = index
+        self._lookups = lookups
+        self._warned: set[str] = set()
+        self._newest: dict[bytes, int] = {}
+        self._read: dict[bytes, tuple[int, Record]] | None = None
+        #: Trace keys by the action key of their newest fact.
+        self._followers: dict[bytes, set[bytes]] = {}
+        self._digests: dict[bytes, bytes] | None = None
+
+    def refresh(self) -> None:
+        """Look again at the next question."""
+        self._digests = None
+
+    def digests(self) -> Mapping[bytes, bytes]:
+        """Return the digest in force of every key that was superseded."""
+        if self._digests is None:
+            self._list()
+            self._fill()
+            self._digests = {}
+            for key in self._newest:
+                record = self._in_force(key)
+                self._digests[key] = record.digest if record is not None else _UNREADABLE
+        return self._digests
+
+    def overlay(self, keys: Sequence[bytes], found: dict[bytes, Record]) -> None:
+        """Put what is in force of superseded keys into `found`; take out what can't be read."""
+        superseded = self.digests()
+        if not superseded:
+            return
+        for key in keys if len(keys) < len(superseded) else superseded.keys() & set(keys):
+            if key in superseded:
+                record = self._in_force(key)
+                if record is not None:
+                    found[key] = record
+                else:
+                    found.pop(key, None)
+
+    def add(self, record: Record) -> None:
+        """Write the next fact under the action key and the trace key; `digests` was asked before."""
+        assert self._digests is not None and self._read is not None  # noqa: S101, PT018 - so it says above
+        for key in dict.fromkeys((record.action, record.trace)):
+            number = self._newest.get(key, 0) + 1
+            while not self._fs.put_if_absent(_path(key, number), [seal(Fact(record), _path(key, number))]):
+                number += 1
+            self._newest[key] = number
+            self._take(key, number, record)
+        for key in (record.action, *self._followers.get(record.action, ())):
+            self._digests[key] = record.digest
+
+    def _take(self, key: bytes, number: int, record: Record) -> None:
+        assert self._read is not None  # noqa: S101 - filled before
+        self._read[key] = number, record
+        self._index.add_facts({key: (number, record)})
+        self._follow(key, record)
+
+    def _follow(self, key: bytes, record: Record) -> None:
+        if key != record.action:
+            self._followers.setdefault(record.action, set()).add(key)
+
+    def _list(self) -> None:
+        self._lookups["listings"] += 1
+        newest: dict[bytes, int] = {}
+        for name in self._fs.names("facts"):
+            match = _NAME.fullmatch(name)
+            if match is not None and len(match[1]) % 2 == 0:
+                key, number = bytes.fromhex(match[1]), int(match[2])
+                newest[key] = max(newest.get(key, 0), number)
+        self._newest = newest
+
+    def _fill(self) -> None:
+        """Read the newest facts that were not read before."""
+        if self._read is None:
+            found = self._index.facts() if self._newest else {}
+            # What the index remembers of a store that was put back from a copy may be ahead of it.
+            self._read = {key: fact for key, fact in found.items() if fact[0] == self._newest.get(key)}
+            for key, (_, record) in self._read.items():
+                self._follow(key, record)
+        known = self._read
+        asked = [(key, number) for key, number in self._newest.items() if known.get(key, (0,))[0] != number]
+        datas = self._fs.get_many([_path(key, number) for key, number in asked])
+        for (key, number), data in zip(asked, datas, strict=True):
+            made = self._unsealed(key, number, data or b"")
+            if made is not None:
+                self._take(key, number, made)
+
+    def _unsealed(self, key: bytes, number: int, data: bytes) -> Record | None:
+        path = _path(key, number)
+        told = f"{path} tells of another key."
+        try:
+            record = unseal(data, Fact, path).record
+        except CorruptObjectError as error:
+            told = str(error)
+        else:
+            if key in (record.action, record.trace):
+                return record
+        if path not in self._warned:
+            self._warned.add(path)
+            # Never the older fact: that one was replaced for a reason.
+            warnings.warn(
+                f"store {shown(self._fs.url)}: {told} Its result counts as not there and will be made again.",
+                stacklevel=2,
+            )
+        return None
+
+    def _in_force(self, key: bytes) -> Record | None:
+        record = self._of(key)
+        if record is not None and record.action != key and record.action in self._newest:
+            return self._of(record.action)
+        return record
+
+    def _of(self, key: bytes) -> Record | None:
+        assert self._read is not None  # noqa: S101 - filled before anything is asked
+        number, record = self._read.get(key, (0, None))
+        return record if number == self._newest[key] else None
