@@ -225,7 +225,8 @@ class Walk:
         if fn.__defaults__ or fn.__kwdefaults__:
             self._defaults(vertex, fn)
         # Another mapping than the module's, where code was exec'd with its own.
-        standard: Mapping[str, Any] = fn.__builtins__  # type: ignore[attr-defined]
+        plain: Any = fn
+        standard: Mapping[str, Any] = plain.__builtins__
         for variable in found.names:
             name = variable.name
             if name in MODULE_NAMES or name in found.writes:
