@@ -83,6 +83,7 @@ def _plan(graph: Graph, store: Store, files: FileView, forced: set[int], region:
 
     # What the look-ups tell may move the keys they were made with: then they are made again.  Each
     # round finds at least one more such node, mostly there are none.
+    wanted_by: dict[int, int] = {}
     while True:
         traces, effective = trace_keys(graph, region.reached, given, hidden, superseded)
         known = look_up(graph, store, roots, traces, pins=region.pins, files=files.known, hidden=hidden)
@@ -93,6 +94,7 @@ def _plan(graph: Graph, store: Store, files: FileView, forced: set[int], region:
         superseded.update(late)
         # What has to run for its value and may give another hides all below it.
         hidden |= made.renewed
+        wanted_by.update((i, made.wanted_by[i]) for i in made.renewed if i in made.wanted_by)
     listed = made.actions
     return Plan(
         graph=graph,
@@ -114,7 +116,7 @@ def _plan(graph: Graph, store: Store, files: FileView, forced: set[int], region:
         unknown_files={i: u for i, u in files.unknown.items() if region.reached is None or region.reached[i]},
         due=region.due,
         own_parts=region.own_parts,
-        wanted_by=made.wanted_by,
+        wanted_by=wanted_by | made.wanted_by,
     )
 
 
