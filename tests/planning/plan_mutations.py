@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from dualdag.planning import _demand, _lookup, _pins, _planner, _region, _traces
-from dualdag.planning._demand import CHECK, DIGEST, PERHAPS, REUSE, RUN, VALUE, Why
+from dualdag.planning._demand import DIGEST, PERHAPS, REUSE, RUN, VALUE, Why
 from tests.planning import plan_runner
 from tests.planning.memory_store import MemoryStore
 
@@ -136,7 +136,7 @@ def _digest_needs_an_object(patch):
 
 
 def _nothing_is_new(patch):
-    patch.setattr(MemoryStore, "owns", lambda self, owns: set(owns) if self.parts else set())
+    patch.setattr(MemoryStore, "owns", lambda self, owns: set(owns))
 
 
 def _late_names_wait(patch):
@@ -149,4 +149,4 @@ MUTATIONS = {
     if name.startswith("_") and getattr(change, "__code__", None) and change.__code__.co_varnames[:1] == ("patch",)
 }
 
-__all__ = ["CHECK", "MUTATIONS"]
+__all__ = ["MUTATIONS"]

@@ -278,15 +278,16 @@ class _Carrier:
 
     def publish(self, i):
         for spec in self.graph.artifacts(i):
-            self.store.parts[spec.name] = part_of(self.graph, i)
             last = self.store.latest(spec.name) if spec.name not in self.store.damaged else None
             trace, part = self.effective(i), self.plan.own_parts[spec.name]
             digest = self.digests[i]
             when = self.plan.now.timestamp()
             if last is not None and last.digest == digest and last.checksum in self.store.objects:
                 if spec.cadence.kind != "change":
+                    self.store.parts[spec.name] = part_of(self.graph, i)
                     self.store.confirm(Confirmation(spec.name, last.number, when, trace, part))
                 continue
             checksum = checksum_of(self.values[i])
             self.store.add_version(Version(spec.name, 0, digest, checksum, trace, part, when))
+            self.store.parts[spec.name] = part_of(self.graph, i)
             self.store.damaged.discard(spec.name)
