@@ -161,10 +161,10 @@ def _open_backend(run: Run, plan: Plan) -> None:
 
 
 def _plan_again(run: Run) -> Plan:
-    # What was refreshed in this run already is found like any other result.
     left = [run.graph.nodes[i] for i in sorted(run.forced - run.refreshed)]
+    done = [run.graph.nodes[i] for i in sorted(run.refreshed)]
     run.late.update(run.store.superseded())
-    return plan_graph(run.graph, store=run.store, files=run.files, refresh=left, now=run.now)
+    return plan_graph(run.graph, store=run.store, files=run.files, refresh=left, refreshed=done, now=run.now)
 
 
 def _raise_failures(run: Run) -> None:

@@ -148,6 +148,50 @@ def test_rows_say_what_was_done():
     assert [(r.name, r.action, r.version) for r in result.rows] == [("daily", "pinned", 1), ("below", "reuse", 1)]
 
 
+@pytest.mark.parametrize("backend", ["sync", "local", "processes"])
+def test_a_refresh_reaches_through_pinned_artifacts_though_the_run_plans_again(tmp_path, backend):
+    @dag.task(version=1)
+    def look(path):
+        return int(Path(path).read_text())
+
+    one, two = tmp_path / "one", tmp_path / "two"
+    one.write_text("1")
+    two.write_text("10")
+    source = look(str(one)).named("source")
+    daily = add(source, 100).artifact("daily", "1d")
+    moving = look(str(two))
+    run([total([daily, add(moving, 0)])], backend=backend)
+    one.write_text("2")
+    two.write_text("20")
+    # `moving` was not kept, and gives another value than the one recorded: the run plans again.
+    with pytest.warns(RuntimeWarning, match="another result"):
+        result, events = run([total([daily, add(moving, 1000)])], backend=backend, refresh=["source"])
+    assert kinds(events).count("plan") == 2
+    assert list(result.values.values()) == [102 + 1020]
+    assert dag.load("daily", store="store") == 102
+
+
+@pytest.mark.parametrize("backend", ["sync", "local", "processes"])
+@pytest.mark.parametrize("target_first", [False, True])
+def test_a_target_is_kept_though_another_node_ran_its_action(backend, target_first):
+    @dag.task
+    def first(x):
+        return x + 1
+
+    @dag.task
+    def other(x):
+        return 1 + x
+
+    target, between = add(first(1), 3), add(other(1), 3)
+    below = add(between, 7)
+    result, _ = run([target, below] if target_first else [below, target], backend=backend)
+    assert sorted(result.values.values()) == [5, 12]
+    assert result.executed == 4
+    again, _ = run([target], backend=backend)
+    assert again.plan.counts["reuse"] == 1
+    assert again.executed == 0
+
+
 def test_a_due_artifact_that_is_the_same_is_confirmed():
     node = add(1).artifact("daily", "1d")
     run([node])
