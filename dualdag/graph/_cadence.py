@@ -80,7 +80,6 @@ def parse_duration(text: str) -> float | None:
     return seconds if 0 < seconds < float("inf") else None
 
 
-@lru_cache(maxsize=1024)
 def parse_cadence(text: str | None, tz: str) -> Cadence:
     """Return the cadence that `text` describes.
 
@@ -101,11 +100,18 @@ def parse_cadence(text: str | None, tz: str) -> Cadence:
     >>> parse_cadence("0 6 * * *", "Europe/Berlin").kind
     'cron'
     """
+    if not isinstance(tz, str):
+        raise ConfigError(f"tz={tz!r} is a {type(tz).__name__}: use an IANA name such as 'UTC' or 'Europe/Berlin'.")
+    if text is not None and not isinstance(text, str):
+        raise ConfigError(f"cadence={text!r} is a {type(text).__name__}: {_HELP}.")
+    return _parse(text, tz)
+
+
+@lru_cache(maxsize=1024)
+def _parse(text: str | None, tz: str) -> Cadence:
     _check_zone(tz)
     if text is None:
         return Cadence("change", None, 0.0, "", tz)
-    if not isinstance(text, str):
-        raise ConfigError(f"cadence={text!r} is a {type(text).__name__}: {_HELP}.")
     if text in {"manual", "frozen"}:
         return Cadence(text, text, 0.0, "", tz)
     seconds = parse_duration(text)

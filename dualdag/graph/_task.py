@@ -138,7 +138,10 @@ class Task(Generic[P, R]):
                 must_stand = param.kind in _POSITIONAL and (spread or param.kind is param.POSITIONAL_ONLY)
                 if not must_stand and self._is_default(name, param, value):
                     continue
-                if must_stand or (param.kind in _POSITIONAL and len(positional) == _index(params, name)):
+                # What follows an ignored argument must not tell by its spelling whether that one was given.
+                at = _index(params, name)
+                free = len(positional) == at and not (self._ignore and self._ignore.intersection(list(params)[:at]))
+                if must_stand or (param.kind in _POSITIONAL and free):
                     positional.append(value)
                 else:
                     named[name] = value
@@ -159,34 +162,31 @@ class Task(Generic[P, R]):
     def _without_ignored(
         self, positional: tuple[Any, ...], named: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        names = list(self._signature.parameters) if self._signature else []
-        probe: list[Node[Any]] = []
-        counted = []
-        for i, value in enumerate(positional):
-            ignored = i < len(names) and names[i] in self._ignore
-            if ignored:
-                probe.extend(nodes_in(value))
-            counted.append(None if ignored else value)
-        left = {}
-        for name, value in named.items():
-            if name in self._ignore:
-                probe.extend(nodes_in(value))
-            else:
-                left[name] = value
+        """Return the arguments that count for the key, None where an ignored one must keep its place."""
+        standing = self._standing(len(positional))
+        ignored = [value for name, value in zip(standing, positional, strict=True) if name in self._ignore]
+        params = self._signature.parameters if self._signature else {}
+        # After a positional-only `x`, a keyword `x` is one of **kwargs.
+        left_out = {n for n in self._ignore if params[n].kind is not inspect.Parameter.POSITIONAL_ONLY}
+        ignored += [value for name, value in named.items() if name in left_out]
+        probe = nodes_in(ignored)
         if probe:
             raise GraphError(
                 f"{self.label}() at {caller_site(4)}: an argument named in ignore=... holds {probe[0]!r}; "
                 "what is left out of the key can't be an input of the graph."
             )
+        counted = [None if name in self._ignore else value for name, value in zip(standing, positional, strict=True)]
         # An ignored argument at the end must not tell "given" from "left out".
-        while (
-            counted
-            and counted[-1] is None
-            and names[len(counted) - 1 : len(counted)]
-            and (names[len(counted) - 1] in self._ignore)
-        ):
+        while counted and standing[len(counted) - 1] in self._ignore:
             counted.pop()
-        return tuple(counted), left
+        return tuple(counted), {name: value for name, value in named.items() if name not in left_out}
+
+    def _standing(self, count: int) -> list[str]:
+        """Return the name of each of the first `count` positional arguments, ``*args`` as often as it takes."""
+        params = self._signature.parameters.values() if self._signature else ()
+        names = [p.name for p in params if p.kind in _POSITIONAL]
+        rest = [p.name for p in params if p.kind is p.VAR_POSITIONAL]
+        return (names + rest * count)[:count]
 
     def _take(self) -> Op:
         """Take the fingerprint, keeping the old Op where nothing moved, so that equal tasks share it."""
@@ -262,7 +262,8 @@ def _plain_count(signature: inspect.Signature | None, ignore: frozenset[str]) ->
 
 
 def _check_ignore(made: Task[Any, Any]) -> None:
-    unknown = made._ignore - set(made._signature.parameters if made._signature else ())
+    params = made._signature.parameters if made._signature else {}
+    unknown = {n for n in made._ignore if n not in params or params[n].kind is inspect.Parameter.VAR_KEYWORD}
     if unknown:
         raise GraphError(f"task {made.label!r}: ignore names {sorted(unknown)}, which are no arguments of it.")
 

@@ -48,6 +48,7 @@ def test_cron(text):
         "0 0 30 2 *",
         "61 * * * *",
         3600,
+        ["1h"],
         "1 h",
     ],
 )
@@ -60,6 +61,8 @@ def test_zones():
     assert one().artifact("x", cadence="0 6 * * *", tz="America/New_York").extra.artifacts[0].cadence.tz
     with pytest.raises(dag.ConfigError, match="IANA"):
         one().artifact("x", cadence="0 6 * * *", tz="Mars/Olympus")
+    with pytest.raises(dag.ConfigError, match="IANA"):
+        one().artifact("x", cadence="0 6 * * *", tz=["UTC"])
 
 
 def test_params():
