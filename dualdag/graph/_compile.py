@@ -146,12 +146,23 @@ class _Compiler:
     def compile(self, targets: list[Node[Any]]) -> Graph:
         self._order(targets)
         extras = {i: n._extra for i, n in enumerate(self.nodes) if n._extra is not None}
-        for twin in (*self.twins, *targets):
+        for twin in self._twins_of(targets):
             i = self.index[twin._key]
-            if self.nodes[i] is not twin:
-                _merge(extras, i, self.nodes[i], twin)
+            kept = self.nodes[i]
+            if not (twin._extra is kept._extra is None and twin._op is kept._op):
+                _merge(extras, i, kept, twin)
         positions = list(dict.fromkeys(self.index[t._key] for t in targets))
         return Graph(self.nodes, self.inputs, positions, extras, self.index)
+
+    def _twins_of(self, targets: list[Node[Any]]) -> Iterator[Node[Any]]:
+        """Yield each object that an equal one stands for, those above such objects included."""
+        found = [*self.twins, *targets]
+        seen: set[int] = set()
+        for twin in found:
+            if self.nodes[self.index[twin._key]] is not twin and id(twin) not in seen:
+                seen.add(id(twin))
+                found.extend(twin._inputs)
+                yield twin
 
     def _order(self, targets: list[Node[Any]]) -> None:
         index, nodes, inputs, twins = self.index, self.nodes, self.inputs, self.twins
@@ -180,7 +191,9 @@ class _Compiler:
                 place = index[other._key]
                 places.append(place)
                 kept = nodes[place]
-                if kept is not other and not (other._extra is kept._extra is None and other._op is kept._op):
+                if kept is not other and (
+                    other._inputs or not (other._extra is kept._extra is None and other._op is kept._op)
+                ):
                     twins.append(other)
             index[key] = len(nodes)
             nodes.append(node)

@@ -54,6 +54,29 @@ def test_options_that_contradict():
         compile_graph([one(1, 2), two(1, 2)])
 
 
+def test_equal_nodes_are_one_however_deep_they_lie():
+    graph = compile_graph([add(add(add(1, 2), 3), 4), add(add(add(1, 2).artifact("a").options(retries=2), 3), 4)])
+    assert len(graph) == 3
+    assert [a.name for a in graph.artifacts(0)] == ["a"]
+    assert graph.option(0, "retries") == 2
+    with pytest.raises(dag.GraphError, match="retries"):
+        compile_graph([add(add(1, 2).options(retries=1), 3), add(add(1, 2).options(retries=2), 3)])
+    with pytest.raises(dag.GraphError, match="the name 'a'"):
+        compile_graph([add(add(1, 2), 3), add(add(1, 2).artifact("a"), 3), add(9, 9).artifact("a")])
+
+
+def test_equal_graphs_built_twice_merge_in_no_time():
+    def ladder():
+        node = add(1, 2)
+        for _ in range(2000):
+            node = add(node, node)
+        return node
+
+    graph = compile_graph([ladder(), ladder(), ladder().named("top")])
+    assert len(graph) == 2001
+    assert graph.named() == {"top": [2000]}
+
+
 def test_one_name_for_two_keys_names_both_places():
     with pytest.raises(dag.GraphError, match=r"'x': .*test_compile.py:\d+ and .*test_compile.py:\d+"):
         compile_graph([add(1, 2).artifact("x"), add(1, 3).artifact("x")])
