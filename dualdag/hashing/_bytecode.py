@@ -33,8 +33,11 @@ if sys.version_info >= (3, 12):
 _LOAD_CONST = opcode("LOAD_CONST")
 _CONSTANT_LOADS = opcodes("LOAD_CONST", "LOAD_SMALL_INT")
 _STORE_NAME = opcode("STORE_NAME")
+_DELETE_NAME = opcode("DELETE_NAME")
 _STORE_ATTR = opcode("STORE_ATTR")
+_PUSH_NULL = opcode("PUSH_NULL")
 _IMPORT = opcode("IMPORT_NAME")
+_IMPORTERS = frozenset({"import_module", "__import__"})
 _STAR = opcode("IMPORT_STAR"), opcode("CALL_INTRINSIC_1")
 _ATTRIBUTES = opcodes("LOAD_ATTR", "LOAD_METHOD")
 _GLOBALS = opcodes("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS")
@@ -106,6 +109,8 @@ class Scan:
         What a module's code binds at its top level.
     star : bool
         Whether there is an ``import *``.
+    kin : bool
+        Whether a class is asked for its subclasses.
     """
 
     code: CodeType
@@ -118,6 +123,7 @@ class Scan:
     attributes: frozenset[str]
     stored: Chain
     star: bool
+    kin: bool
 
 
 _scans: dict[int, Scan] = {}
@@ -158,7 +164,11 @@ class _Scanner:
         self.cell_writes: set[str] = set()
         self.attributes: set[str] = set()
         self.stored: dict[str, None] = {}
+        # Names of a class body that are bound whatever way was taken to get here.
+        self.bound: set[str] = set()
+        self.branch = 0
         self.star = False
+        self.kin = False
         plain = code.co_varnames
         own = [name for name in code.co_cellvars if name not in plain]
         self.variables = (*plain, *own, *code.co_freevars)
@@ -186,6 +196,7 @@ class _Scanner:
             frozenset(self.attributes),
             tuple(self.stored),
             self.star,
+            self.kin,
         )
 
     def _head(self, code: CodeType) -> None:
@@ -199,7 +210,10 @@ class _Scanner:
     def _instruction(self, i: int, item: Instruction, kept: list[Instruction]) -> None:
         op, arg = item.op, item.arg
         if op in _CONSTANTS:
-            self.stream.append(b"%d=%b" % (op, self._constant(self.code.co_consts[arg])))
+            value = self.code.co_consts[arg]
+            self.stream.append(b"%d=%b" % (op, self._constant(value)))
+            if type(value) is str:
+                self._imported(value, i, kept)
         elif op in _NAMES:
             shift = _SHIFT.get(op, 0)
             name = self.code.co_names[arg >> shift]
@@ -207,6 +221,7 @@ class _Scanner:
             self._name(name, i, kept)
         elif item.target >= 0:
             self.stream.append(b"%d>%d;" % (op, item.target))
+            self.branch = max(self.branch, item.target)
         elif op in _CELLS:
             name = self.variables[arg]
             self.stream.append(b"%d~%b" % (op, text(name)))
@@ -231,6 +246,7 @@ class _Scanner:
         self.writes |= inner.writes
         self.cell_writes |= inner.cell_writes & self.free
         self.attributes |= inner.attributes
+        self.kin |= inner.kin
         return b"C" + text(value.co_name) + inner.digest
 
     def _merge(self, into: dict[str, _Found], variable: Variable) -> None:
@@ -243,15 +259,21 @@ class _Scanner:
         item = kept[i]
         op = item.op
         if op in _GLOBALS:
-            # A class body reads its own names first.
-            if name not in self.stored:
+            # A class body reads its own names first, where it has them by then.
+            if name not in self.bound:
                 self._read(self.names, name, i, kept)
         elif op in _WRITES:
             self.writes.add(name)
         elif op == _STORE_NAME:
             self.stored[name] = None
+            if i >= self.branch and not self.code.co_exceptiontable:
+                self.bound.add(name)
+        elif op == _DELETE_NAME:
+            self.bound.discard(name)
         elif op == _STORE_ATTR:
             self.attributes.add(name)
+        elif name == "__subclasses__":
+            self.kin = True
         elif op == _IMPORT:
             level, names = self._loaded(kept, i - 2), self._loaded(kept, i - 1)
             self.imports.append(
@@ -263,6 +285,14 @@ class _Scanner:
         if item is None or item.op not in _CONSTANT_LOADS:
             return None
         return self.code.co_consts[item.arg] if item.op == _LOAD_CONST else item.arg
+
+    def _imported(self, module: str, i: int, kept: list[Instruction]) -> None:
+        """Take ``import_module("a.b")``, for the import statement that it could have been."""
+        before = kept[max(i - 2, 0) : i]
+        at = next((one for one in reversed(before) if one.op != _PUSH_NULL), None)
+        if at is not None and at.op in _NAMES and self.code.co_names[at.arg >> _SHIFT.get(at.op, 0)] in _IMPORTERS:
+            name = module.lstrip(".")
+            self.imports.append(Import(name, len(module) - len(name), None, self.code, at.offset))
 
     def _cell(self, name: str, i: int, kept: list[Instruction]) -> None:
         if name not in self.free:

@@ -6,6 +6,7 @@ import sys
 from types import FunctionType
 from typing import Any
 
+from dualdag.hashing._bytecode import scan
 from dualdag.hashing._installed import origin_of_class, origin_of_globals
 
 __all__ = ["class_rows", "is_lenient"]
@@ -56,6 +57,12 @@ def class_rows(cls: type) -> list[Row]:
     rows: list[Row] = [("__bases__", cls.__bases__)]
     if type(cls) is not type:
         rows.append(("__class__", type(cls)))
+    if "_abc_impl" in own:
+        registered = frozenset(filter(None, (one() for one in sys.modules["_abc"]._get_dump(cls)[0])))
+        if registered:
+            rows.append(("registered", registered))
+    if _asks_for_kin(cls):
+        rows.append(("__subclasses__()", type.__subclasses__(cls)))
     skipped = set(_LEFT_OUT)
     if "__dataclass_fields__" in own:
         rows += _dataclass_rows(own)
@@ -75,6 +82,17 @@ def class_rows(cls: type) -> list[Row]:
         if name not in skipped and (not name.startswith("__pydantic_") or name == "__pydantic_fields__"):
             rows.append((name, own[name]))
     return rows
+
+
+def _asks_for_kin(cls: type) -> bool:
+    """Tell whether a method of a class asks for its subclasses, which may be told of nowhere else."""
+    for base in cls.__mro__[:-1]:
+        if origin_of_class(base) is None:
+            for value in vars(base).values():
+                inner = getattr(value, "__func__", value)
+                if type(inner) is FunctionType and scan(inner.__code__).kin:
+                    return True
+    return False
 
 
 def is_lenient(cls: type) -> bool:

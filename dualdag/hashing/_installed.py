@@ -15,6 +15,9 @@ from dualdag.hashing._atoms import text
 __all__ = ["Origin", "origin_of_class", "origin_of_globals", "origin_of_module", "origin_of_name"]
 
 _HEAP_TYPE = 1 << 9
+# What class statements make, and compiled code seldom: it can be changed, and derived from.
+_MADE_IN_PYTHON = _HEAP_TYPE | 1 << 10
+_KIND_OF_CLASS = _MADE_IN_PYTHON | 1 << 8
 
 
 class Origin(NamedTuple):
@@ -77,7 +80,26 @@ def origin_of_class(cls: type) -> Origin | None:
     module = sys.modules.get(name)
     if module is None:
         return _STDLIB if not cls.__flags__ & _HEAP_TYPE and _is_stdlib_name(name) else None
-    return origin_of_module(module)
+    origin = origin_of_module(module)
+    return None if origin is not None and _is_made_here(cls, module) else origin
+
+
+def _is_made_here(cls: type, module: ModuleType) -> bool:
+    """Tell whether an installed function made a class out of what it was given, as ``make_dataclass`` does.
+
+    Such a class says that it is of that function's module, which does not have it.
+    """
+    names = vars(module)
+    known = names.get(cls.__name__)
+    if known is cls or cls.__flags__ & _KIND_OF_CLASS != _MADE_IN_PYTHON:
+        return False
+    if str(names.get("__file__")).endswith((".so", ".pyd")):
+        return False
+    outer, _, rest = cls.__qualname__.partition(".")
+    known = names.get(outer)
+    for step in rest.split(".") if rest else ():
+        known = getattr(known, step, None)
+    return known is not cls
 
 
 def origin_of_module(module: ModuleType) -> Origin | None:

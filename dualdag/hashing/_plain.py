@@ -69,6 +69,13 @@ def _reduced(obj: Any) -> list[Any]:
     return list(obj.__reduce__()[1:])
 
 
+def _weak(obj: Any, encoder: Encoder) -> Made:
+    # As installed decorators keep them, they remember what was asked before.
+    if encoder.lenient:
+        return b"k" + text("weak")
+    raise RefusalError(f"a {type(obj).__name__} holds what is there only as long as something else holds it")
+
+
 def _state(*names: str) -> Callable[[Any], list[Any]]:
     return lambda obj: [getattr(obj, name) for name in names]
 
@@ -179,6 +186,7 @@ _ROWS: dict[str, dict[str, Handler]] = {
         "_TupleType": whole("SpecialForm", repr),
     },
     "uuid": {"UUID": whole("UUID", str)},
+    "weakref": dict.fromkeys(("WeakKeyDictionary", "WeakValueDictionary", "WeakSet"), _weak),
     "zoneinfo": {"ZoneInfo": _zone},
 }
 _loaded: set[str] = set()

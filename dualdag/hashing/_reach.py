@@ -266,6 +266,9 @@ class Walk:
                 self._chains(vertex, kind, variable, value)
             return
         self._value(vertex, kind, variable.name, value, code, offset)
+        if found.kin and isinstance(value, type) and origin_of_class(value) is None:
+            kin: list[type] = type.__subclasses__(value)
+            self._value(vertex, kind, f"{variable.name}.__subclasses__()", kin, code, offset)
         if type(value) is FunctionType and value.__dict__:
             for chain in variable.chains:
                 if chain and chain[0] in value.__dict__ and chain[0] not in found.attributes:
@@ -279,7 +282,7 @@ class Walk:
             value: Any = module
             name = variable.name
             for step in chain:
-                if not isinstance(value, ModuleType) or origin_of_module(value) is not None:
+                if not isinstance(value, ModuleType) or origin_of_module(value) is not None or step == "__dict__":
                     break
                 try:
                     value = getattr(value, step, _MISSING)

@@ -15,13 +15,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.hashing import edits_code, edits_reach, edits_stay, edits_values
+from tests.hashing import edits_code, edits_odd, edits_reach, edits_stay, edits_values
 from tests.hashing.edits import EDITS, Edit
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 # The pages of the table, each adding its edits as it is imported.
-PAGES = (edits_stay, edits_code, edits_values, edits_reach)
+PAGES = (edits_stay, edits_code, edits_values, edits_reach, edits_odd)
 SEEDS = ("1", "2", "3")
 
 
