@@ -133,13 +133,15 @@ class StoreMachine(RuleBasedStateMachine):
                 assert found == {key(f"{letter}{n}"): r for n in KEYS if (r := self.in_force(n)) is not None}
             known = store.records(map(key, self.aliases))
             assert {k: r.digest for k, r in known.items()} == {
-                key(alias): self.first[name].digest for alias, name in self.aliases.items()
+                key(alias): r.digest for alias, name in self.aliases.items() if (r := self.in_force(name)) is not None
             }
             latest = store.latest("art")
             assert (latest and (latest.number, latest.digest)) == (
                 (self.versions[-1][0], key(self.versions[-1][1])) if self.versions else None
             )
-            assert set(store.superseded()) == {key(f"{letter}{name}") for name in self.late for letter in "ta"}
+            late = {key(f"{letter}{name}"): r.digest for name, r in self.late.items() for letter in "ta"}
+            late |= {key(a): self.late[name].digest for a, name in self.aliases.items() if name in self.late}
+            assert store.superseded() == late
 
     def teardown(self) -> None:
         for store in self.stores:

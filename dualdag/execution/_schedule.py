@@ -138,8 +138,12 @@ class Scheduler:
             Its position.
         """
         state = self.state
-        trace = self.trace(i)
-        state.effective[i] = effective_key(trace, self.run.late)
+        trace, late = self.trace(i), self.run.late
+        digest = late.get(self.actions.get(i, b""))
+        if digest is not None:
+            # Another name of a superseded result is superseded with it.
+            late[trace] = digest
+        state.effective[i] = effective_key(trace, late)
         if i in self.plan.forced:
             self.run.refreshed.add(i)
         self.hand_on(state.resolve(i))

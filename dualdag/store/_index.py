@@ -11,21 +11,22 @@ import os
 import sqlite3
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from blake3 import blake3
 
 from dualdag.store._facts import Batch, Record
+from dualdag.store._rows import fold, from_row, to_row
 
 __all__ = ["Index", "IndexLostError"]
 
-_VERSION = 3
+_VERSION = 4
 _TABLES = """
 CREATE TABLE IF NOT EXISTS records (id INTEGER PRIMARY KEY, body BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS keys (key BLOB PRIMARY KEY, record INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS keys (key BLOB PRIMARY KEY, record INTEGER NOT NULL, action BLOB) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS names ON keys (action) WHERE action IS NOT NULL;
 CREATE TABLE IF NOT EXISTS owns (own BLOB PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS facts (key BLOB PRIMARY KEY, number INTEGER NOT NULL, body BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -33,41 +34,13 @@ CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 _ASKED = 500
 #: Keys held in memory before they go to the file.
 _HELD = 40_000
-_CHECK = 8
 
 #: What a damaged file can give.
 _DAMAGED = (sqlite3.Error, msgspec.DecodeError, ValueError, LookupError, RecursionError)
 
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Record).decode
-
 
 class IndexLostError(Exception):
     """The index turned out to be damaged; it was emptied, and has to be filled again."""
-
-
-def _row(record: Record, alias: bytes = b"") -> bytes:
-    """Return a record with a check before it, as a damaged cache must not lead to a wrong result."""
-    body = _encode(record)
-    return blake3(alias + body).digest(_CHECK) + body
-
-
-def _record(row: bytes, key: bytes) -> Record:
-    body = row[_CHECK:]
-    record = _decode(body)
-    alias = b"" if key in (record.trace, record.action) else key
-    if blake3(alias + body).digest(_CHECK) != row[:_CHECK]:
-        raise sqlite3.DatabaseError("a row of the index is damaged")
-    return record
-
-
-def _fold(record: Record | None, later: Iterable[Record]) -> Record:
-    """Return which of several records for a key is in force: the first, completed by what tells where its value is."""
-    for other in later:
-        if record is None or (record.checksum is None and other.checksum is not None and other.digest == record.digest):
-            record = other
-    assert record is not None  # noqa: S101 - there is at least one
-    return record
 
 
 class Index:
@@ -252,7 +225,7 @@ class Index:
         if self._held:
             self._write_records(db, state)
         db.executemany("INSERT OR IGNORE INTO owns VALUES (?)", ((own,) for own in self._owns))
-        rows = ((key, number, _row(record)) for key, (number, record) in self._facts.items())
+        rows = ((key, number, to_row(record)) for key, (number, record) in self._facts.items())
         db.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?, ?)", rows)
         if self._newest_held is not None and self._newest_held[0] >= state.get("next", 0):
             number, head = self._newest_held
@@ -263,11 +236,11 @@ class Index:
         known = self._from_file(list(self._held)) if self._rows or state.get("keys") else {}
         number = db.execute("SELECT coalesce(max(id), 0) FROM records").fetchone()[0]
         bodies: list[tuple[int, bytes]] = []
-        keys: list[tuple[bytes, int]] = []
+        keys: list[tuple[bytes, int, bytes | None]] = []
         made: dict[int, int] = {}
         for key in self._held:
             old = known.get(key)
-            record = _fold(old, self._candidates(key))
+            record = fold(old, self._candidates(key))
             if record is old:
                 continue
             own = key in (record.trace, record.action)
@@ -275,12 +248,12 @@ class Index:
             if row is None:
                 number += 1
                 row = number
-                bodies.append((row, _row(record, b"" if own else key)))
+                bodies.append((row, to_row(record, b"" if own else key)))
                 if own:
                     made[id(record)] = row
-            keys.append((key, row))
+            keys.append((key, row, record.action if key != record.action else None))
         db.executemany("INSERT INTO records VALUES (?, ?)", bodies)
-        db.executemany("INSERT OR REPLACE INTO keys VALUES (?, ?)", keys)
+        db.executemany("INSERT OR REPLACE INTO keys VALUES (?, ?, ?)", keys)
         count = state.get("keys", 0) + len(keys)
         db.execute("INSERT OR REPLACE INTO state VALUES ('keys', ?)", (count,))
 
@@ -309,7 +282,7 @@ class Index:
                 found = self._from_file(keys) if self._rows else {}
             held = self._held
             for key in [key for key in keys if key in held] if held else ():
-                found[key] = _fold(found.get(key), self._candidates(key))
+                found[key] = fold(found.get(key), self._candidates(key))
             return found
 
     def _from_file(self, keys: Sequence[bytes]) -> dict[bytes, Record]:
@@ -321,10 +294,10 @@ class Index:
             bodies = self._bodies(set(ids.values()))
             made: dict[bytes, Record] = {}
             for key, number in ids.items():
-                made[key] = _record(bodies[number], key)
+                made[key] = from_row(bodies[number], key)
             return made
         query = "SELECT k.key, r.body FROM keys k JOIN records r ON r.id=k.record WHERE k.key IN "
-        return {key: _record(row, key) for key, row in self._ask_for(query, keys)}
+        return {key: from_row(row, key) for key, row in self._ask_for(query, keys)}
 
     def _bodies(self, ids: set[int]) -> dict[int, bytes]:
         if len(ids) * 8 > self._rows:
@@ -355,6 +328,27 @@ class Index:
                     return found | {own for (own,) in self._ask("SELECT own FROM owns")}.intersection(owns)
                 return found | {own for (own,) in self._ask_for("SELECT own FROM owns WHERE own IN ", owns)}
 
+    def names(self, actions: Set[bytes]) -> dict[bytes, Record]:
+        """Return the trace keys whose records have one of `actions`, with these records.
+
+        Parameters
+        ----------
+        actions : set of bytes
+            Action keys.
+
+        Raises
+        ------
+        IndexLostError
+            When the file is damaged.
+        """
+        with self._lock:
+            found = {key for key in self._held if any(r.action in actions for r in self._candidates(key))}
+            if self._rows:
+                with self._whole():
+                    rows = self._ask_for("SELECT key FROM keys WHERE action IN ", list(actions))
+                    found.update(key for (key,) in rows)
+            return {key: r for key, r in self.find(list(found - actions)).items() if r.action in actions}
+
     def facts(self) -> dict[bytes, tuple[int, Record]]:
         """Return the superseding facts that were read before, by key: number and record.
 
@@ -365,7 +359,7 @@ class Index:
         """
         with self._lock, self._whole():
             rows = list(self._ask("SELECT key, number, body FROM facts")) if self._db is not None else []
-            return {key: (number, _record(row, key)) for key, number, row in rows} | self._facts
+            return {key: (number, from_row(row, key)) for key, number, row in rows} | self._facts
 
     def _ask(self, query: str, values: Sequence[Any] = ()) -> Iterable[Any]:
         assert self._db is not None  # noqa: S101 - asked only with a file

@@ -90,7 +90,11 @@ class Records:
     def _read(self, numbers: Sequence[int]) -> None:
         datas = self._fs.get_many([_path(number) for number in numbers])
         found = zip(numbers, datas, strict=True)
-        self._index.add([(number, (data or b"")[:HEAD], self._batch(number, data)) for number, data in found])
+        self._add([(number, (data or b"")[:HEAD], self._batch(number, data)) for number, data in found])
+
+    def _add(self, batches: Sequence[tuple[int, bytes, Batch]]) -> None:
+        self._index.add(batches)
+        self._filled(lambda: self._superseding.learn([batch for _, _, batch in batches]))
 
     def _batch(self, number: int, data: bytes | None) -> Batch:
         path = _path(number)
@@ -123,7 +127,7 @@ class Records:
                 if self._index.next == number:
                     # It is there, though no listing tells of it yet.
                     self._read([number])
-            self._index.add([(number, data[:HEAD], batch)])
+            self._add([(number, data[:HEAD], batch)])
             found = self._in_force([record.action for record in records])
         return [found.get(record.action, record) for record in records]
 
@@ -166,6 +170,7 @@ class Records:
         """Write the next fact under the action key and the trace key."""
         with self._lock:
             self._filled(self._superseding.digests)
+            self._filled(lambda: self._superseding.look_for_names({record.action}))
             self._superseding.add(record)
         return record
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import warnings
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 from dualdag.errors import CorruptObjectError
-from dualdag.store._facts import Fact, Record
+from dualdag.store._facts import Batch, Fact, Record
 from dualdag.store._fs import FileSystem, shown
 from dualdag.store._index import Index
 from dualdag.store._seal import seal, unseal
@@ -28,8 +28,9 @@ class Superseding:
     """The superseding facts of a store.
 
     Facts of a result are written under its action key and then under its trace key.  Two writers at once
-    may come first under one key each; so a trace key follows what the action key of its newest fact says,
-    and all agree.
+    may come first under one key each, and a result has further trace keys, which only batches tell of: so
+    a trace key follows what the action key of its newest fact or, without any, of its record says, and all
+    agree.
 
     Parameters
     ----------
@@ -48,8 +49,11 @@ class Superseding:
         self._warned: set[str] = set()
         self._newest: dict[bytes, int] = {}
         self._read: dict[bytes, tuple[int, Record]] | None = None
-        #: Trace keys by the action key of their newest fact.
+        #: The action key that a trace key follows, and the other way round.
+        self._followed: dict[bytes, bytes] = {}
         self._followers: dict[bytes, set[bytes]] = {}
+        #: Action keys whose further trace keys were looked for.
+        self._looked: set[bytes] = set()
         self._digests: dict[bytes, bytes] | None = None
 
     def refresh(self) -> None:
@@ -62,10 +66,43 @@ class Superseding:
             self._list()
             self._fill()
             self._digests = {}
+            self.look_for_names(self._newest.keys())
             for key in self._newest:
-                record = self._in_force(key)
-                self._digests[key] = record.digest if record is not None else _UNREADABLE
+                self._tell(self._digests, key)
+                for name in self._followers.get(key, ()):
+                    self._tell(self._digests, name)
         return self._digests
+
+    def _tell(self, digests: dict[bytes, bytes], key: bytes) -> None:
+        record = self._in_force(key)
+        digests[key] = record.digest if record is not None else _UNREADABLE
+
+    def look_for_names(self, actions: Set[bytes]) -> None:
+        """Let the trace keys of these actions follow them."""
+        new = actions - self._looked
+        if new:
+            names = self._index.names(new)
+            self._looked |= new
+            self._name(names)
+
+    def learn(self, batches: Iterable[Batch]) -> None:
+        """Let the trace keys in new batches follow superseded actions."""
+        if not self._looked:
+            return
+        named: list[bytes] = []
+        for batch in batches:
+            named += [record.trace for record in batch.records if record.action in self._looked]
+            named += [trace for trace, record in batch.aliases if record.action in self._looked]
+        if named:
+            # The first record of a key is the one in force, whatever a later batch says.
+            self._name(self._index.find(named))
+
+    def _name(self, names: Mapping[bytes, Record]) -> None:
+        for key, record in names.items():
+            if key not in self._newest and record.action in self._looked:
+                self._follow(key, record.action)
+                if self._digests is not None and record.action in self._newest:
+                    self._tell(self._digests, key)
 
     def overlay(self, keys: Sequence[bytes], found: dict[bytes, Record]) -> None:
         """Put what is in force of superseded keys into `found`; take out what can't be read."""
@@ -90,17 +127,21 @@ class Superseding:
             self._newest[key] = number
             self._take(key, number, record)
         for key in (record.action, *self._followers.get(record.action, ())):
-            self._digests[key] = record.digest
+            self._tell(self._digests, key)
 
     def _take(self, key: bytes, number: int, record: Record) -> None:
         assert self._read is not None  # noqa: S101 - filled before
         self._read[key] = number, record
         self._index.add_facts({key: (number, record)})
-        self._follow(key, record)
+        self._follow(key, record.action)
 
-    def _follow(self, key: bytes, record: Record) -> None:
-        if key != record.action:
-            self._followers.setdefault(record.action, set()).add(key)
+    def _follow(self, key: bytes, action: bytes) -> None:
+        before = self._followed.get(key)
+        if key != action and before != action:
+            if before is not None:
+                self._followers[before].discard(key)
+            self._followed[key] = action
+            self._followers.setdefault(action, set()).add(key)
 
     def _list(self) -> None:
         self._lookups["listings"] += 1
@@ -119,7 +160,7 @@ class Superseding:
             # What the index remembers of a store that was put back from a copy may be ahead of it.
             self._read = {key: fact for key, fact in found.items() if fact[0] == self._newest.get(key)}
             for key, (_, record) in self._read.items():
-                self._follow(key, record)
+                self._follow(key, record.action)
         known = self._read
         asked = [(key, number) for key, number in self._newest.items() if known.get(key, (0,))[0] != number]
         datas = self._fs.get_many([_path(key, number) for key, number in asked])
@@ -148,10 +189,10 @@ class Superseding:
         return None
 
     def _in_force(self, key: bytes) -> Record | None:
-        record = self._of(key)
-        if record is not None and record.action != key and record.action in self._newest:
-            return self._of(record.action)
-        return record
+        if key in self._newest and self._of(key) is None:
+            return None
+        action = self._followed.get(key, key)
+        return self._of(action if action in self._newest else key)
 
     def _of(self, key: bytes) -> Record | None:
         assert self._read is not None  # noqa: S101 - filled before anything is asked

@@ -164,6 +164,23 @@ class StoreSuite:
         store.refresh()
         assert store.records([first.trace]) == {first.trace: third}
 
+    def test_a_later_fact_outranks_every_name_of_a_result(self, store: Store, url: str) -> None:
+        first, again = a_record("x", "first"), a_record("x", "first", trace="another run")
+        named, renamed = b"named before".ljust(20), b"named after".ljust(20)
+        store.put_records([first], [(named, first)])
+        store.put_records([again])
+        other = open_store(url)
+        assert other.superseded() == {}
+        second = a_record("x", "second", trace="the trace of the refresh")
+        store.supersede(second)
+        store.put_records([], [(renamed, second)])
+        self.forget_index(other)
+        other.refresh()
+        keys = [first.trace, again.trace, named, renamed, second.trace, first.action]
+        for opened in (store, other, open_store(url)):
+            assert opened.records(keys) == dict.fromkeys(keys, second)
+            assert opened.superseded() == dict.fromkeys(keys, second.digest)
+
     def test_an_unreadable_fact_hides_the_older_one(self, store: Store, url: str) -> None:
         first, second = a_record("x", "first"), a_record("x", "second")
         store.put_records([first])

@@ -1,0 +1,61 @@
+"""What befalls a store between runs: later facts, damage, other places; the next run gives right values."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import dualdag as dag
+
+
+@pytest.fixture
+def store(tmp_path):
+    return str(tmp_path / "store")
+
+
+@dag.task
+def read(path):
+    return Path(path).read_text().strip()
+
+
+@dag.task(deterministic=False)
+def fetch(text, counter):
+    """Give another result each time."""
+    number = len(Path(counter).read_text()) + 1
+    Path(counter).write_text("x" * number)
+    return text, number
+
+
+@dag.task
+def pair(fetched):
+    return [*fetched, "used"]
+
+
+@pytest.mark.parametrize("below", [False, True])
+@pytest.mark.parametrize("forget", [False, True])
+def test_no_name_of_a_refreshed_result_leads_back_to_the_older_one(store, tmp_path, below, forget):
+    file, counter = tmp_path / "file", tmp_path / "counter"
+    counter.write_text("")
+
+    def run(text, **options):
+        file.write_text(text)
+        if forget:
+            for path in Path(store, "cache").glob("index*"):
+                path.unlink()
+        node = fetch(read(dag.file(str(file))), str(counter)).named("fetched")
+        plan = dag.plan(pair(node) if below else node, store=store, refresh=options.get("refresh", ()))
+        return dag.run(pair(node) if below else node, store=store, **options)[1], plan.counts["run"]
+
+    assert run("v") == (1, 3 if below else 2)
+    assert run("v\n")[0] == 1
+    assert run("v\n", refresh=["fetched"])[0] == 2
+    assert run("v")[0] == 2
+    assert run("v") == (2, 0)
+    assert run("v\n\n")[0] == 2
+    # What was found by its action is known by its trace key from then on, all the way down.
+    node = fetch(read(dag.file(str(file))), str(counter)).named("fetched")
+    assert [p.action for p in dag.plan(pair(node) if below else node, store=store).nodes] == ["reuse"]
+    assert run("v", refresh=["fetched"])[0] == 3
+    assert [run(text)[0] for text in ("v", "v\n", "v\n\n")] == [3, 3, 3]
+    assert len(counter.read_text()) == 3
