@@ -102,7 +102,7 @@ class ValueTests(SuiteBase):
         t = self.tasks
         array = t.make_array(2_500_000)  # 20 MB
         kept = t.same(array).options(persist=True)
-        loose = t.same(array).options(persist=False)
+        loose = t.same(kept).options(persist=False)
         expected = 2_500_000 * 2_499_999 / 2
         assert self.run([t.array_sum(array), t.array_sum(kept), t.array_sum(loose)]) == [expected] * 3
         assert self.run(t.same("x" * 300_000)) == "x" * 300_000
