@@ -305,9 +305,15 @@ def _clock(chosen: Settings) -> datetime:
     return chosen.now if chosen.now is not None else datetime.now(UTC)
 
 
-def _refresh(refresh: Refresh) -> tuple[str | Node[Any], ...]:
-    many = (refresh,) if isinstance(refresh, str) or hasattr(type(refresh), "__dualdag_node__") else refresh
-    return tuple(one if isinstance(one, str) else one.__dualdag_node__() for one in cast("Iterable[Any]", many))
+def _refresh(refresh: Refresh | None) -> tuple[str | Node[Any], ...]:
+    if refresh is None:
+        return ()
+    alone = isinstance(refresh, str) or hasattr(type(refresh), "__dualdag_node__")
+    if not alone and not isinstance(refresh, Iterable):
+        raise GraphError(f"refresh takes names, nodes and 'all', not {refresh!r}.")
+    many = cast("Iterable[Any]", (refresh,) if alone else refresh)
+    # A frame stands for its node; what is neither name nor node is told of where names are looked up.
+    return tuple(one.__dualdag_node__() if hasattr(type(one), "__dualdag_node__") else one for one in many)
 
 
 def _compiled(x: object, what: str) -> Graph:

@@ -20,6 +20,7 @@ from dualdag.errors import ConfigError, did_you_mean
 
 __all__ = [
     "Settings",
+    "check_zone",
     "configure",
     "cores",
     "environment",
@@ -166,9 +167,28 @@ def _check(name: str, value: Any, where: str) -> Any:
         raise ConfigError(f"{label}={value!r} makes no sense: use a datetime.")
     if name == "now" and value.tzinfo is None:
         return value.astimezone()
+    if name == "tz":
+        check_zone(label, value)
     if name == "backend_options" and not isinstance(value, Mapping):
         raise ConfigError(f"{label}={value!r} makes no sense: use a dict.")
     return value
+
+
+def check_zone(label: str, value: object) -> None:
+    """Raise ConfigError unless `value` is the IANA name of a time zone; `label` says what was given."""
+    from zoneinfo import ZoneInfo
+
+    try:
+        if isinstance(value, str):
+            ZoneInfo(value)
+            return
+        cause: Exception | None = None
+    except (KeyError, ValueError, OSError) as error:
+        cause = error
+    raise ConfigError(
+        f"{label}={value!r} is not a time zone known here: use an IANA name such as 'UTC' or 'Europe/Berlin' "
+        "(where the system has no zone data: pip install tzdata)."
+    ) from cause
 
 
 def _from_environment() -> dict[str, Any]:

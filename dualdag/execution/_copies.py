@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from dualdag.errors import CodecError
 from dualdag.graph import Node, map_nodes
+from dualdag.store import dump_pickle, recipe
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -209,15 +210,17 @@ def _copy_pandas(obj: Any) -> Any:
 
 
 def _copy_unknown(obj: Any, memo: dict[int, Any]) -> Any:
+    made = recipe(obj)
+    if made is not None:
+        decode, args = made
+        return decode(*args)
     try:
         return copy.deepcopy(obj, memo)
     except Exception as first:  # noqa: BLE001 - whatever a foreign class raises, there is a second way
         import pickle
 
-        import cloudpickle
-
         try:
-            return pickle.loads(cloudpickle.dumps(obj, protocol=5))
+            return pickle.loads(dump_pickle(obj))
         except Exception as second:
             raise CodecError(
                 f"a {type(obj).__module__}.{type(obj).__qualname__} can be neither copied ({first}) nor pickled "

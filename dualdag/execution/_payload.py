@@ -10,25 +10,24 @@ from __future__ import annotations
 import os
 import pickle
 import sys
-import threading
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from dualdag.errors import CodecError, DualdagError
+from dualdag.execution._by_value import importable, pickled_by_value, project_modules
+from dualdag.execution._classes import pack_classes, teach_classes
 from dualdag.execution._copies import own_copy
 from dualdag.execution._failures import describe
 from dualdag.execution._protocol import Handle, Job, Outcome, Step
 from dualdag.execution._work import InputMissingError, perform, unstorable
 from dualdag.graph import map_nodes
+from dualdag.store import dump_pickle
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
-    from dualdag.hashing import Fingerprint
     from dualdag.store import Store
 
 __all__ = ["Packer", "Place", "Slot", "dump_value", "load_value", "run_job"]
@@ -93,10 +92,7 @@ def dump_value(value: Any) -> bytes:
     """
     if type(value) in _ATOMS:
         return pickle.dumps(value, protocol=5)
-    import cloudpickle
-
-    data: bytes = cloudpickle.dumps(value, protocol=5)
-    return data
+    return dump_pickle(value)
 
 
 def load_value(data: bytes) -> Any:
@@ -133,7 +129,7 @@ class Packer:
             When an argument can't be pickled; it names the node.
         """
         if not self._place:
-            self._place = dump_value(self.place)
+            self._place = dump_value((self.place, pack_classes()))
         made = {step.id for step in job.steps}
         reach = self.place.reach
         handles: dict[int, Handle] = {}
@@ -152,7 +148,7 @@ class Packer:
         step : Step
             Whose function a worker could not find, or found to be another.
         """
-        modules = _project_modules(step.fn, step.fingerprint)
+        modules = project_modules(step.fn, step.fingerprint)
         new = {module.__name__ for module in modules} - self._by_value
         self._by_value |= new
         self._functions.clear()
@@ -182,9 +178,9 @@ class Packer:
     def _sent(self, step: Step) -> _Sent:
         known = self._functions.get(id(step.fn))
         if known is None:
-            modules = _project_modules(step.fn, step.fingerprint)
-            away = [m for m in modules if m.__name__ in self._by_value or not _importable(m)]
-            with _pickled_by_value(away):
+            modules = project_modules(step.fn, step.fingerprint)
+            away = [m for m in modules if m.__name__ in self._by_value or not importable(m)]
+            with pickled_by_value(away):
                 data = dump_value(step.fn)
             # What is sent by value is what was hashed; a reference is compared on arrival.
             expected = step.fingerprint.digest if step.fingerprint is not None else None
@@ -192,58 +188,6 @@ class Packer:
             sent = _Sent(blake2b(data, digest_size=16).digest(), data, None if by_value else expected)
             known = self._functions[id(step.fn)] = (step.fn, sent)
         return known[1]
-
-
-_registering = threading.RLock()
-
-
-@contextmanager
-def _pickled_by_value(modules: Iterable[ModuleType]) -> Iterator[None]:
-    import cloudpickle
-
-    with _registering:
-        before = cloudpickle.list_registry_pickle_by_value()
-        added = [m for m in modules if m.__name__ not in before and m.__name__ in sys.modules]
-        for module in added:
-            cloudpickle.register_pickle_by_value(module)
-        try:
-            yield
-        finally:
-            for module in added:
-                cloudpickle.unregister_pickle_by_value(module)
-
-
-def _project_modules(fn: Any, taken: Fingerprint | None) -> list[ModuleType]:
-    """Return the modules of the project that a function's code lies in, as far as it reaches."""
-    files = {one.file for one in taken.reached if one.file} if taken is not None else set()
-    own = getattr(fn, "__module__", None)
-    return [
-        module
-        for name, module in list(sys.modules.items())
-        if name != "__main__"
-        and not name.startswith("dualdag.")
-        and getattr(module, "__name__", None) == name
-        and (getattr(module, "__file__", None) in files or (taken is None and name == own))
-        and getattr(module, "__file__", None) is not None
-    ]
-
-
-_findable: dict[tuple[str, str], bool] = {}
-
-
-def _importable(module: ModuleType) -> bool:
-    """Return whether a fresh process with this one's ``sys.path`` would find the same file."""
-    from importlib.machinery import PathFinder
-
-    root = sys.modules.get(module.__name__.partition(".")[0], module)
-    place = (root.__name__, str(getattr(root, "__file__", None)))
-    if place not in _findable:
-        try:
-            found = PathFinder.find_spec(root.__name__)
-        except (ImportError, ValueError):
-            found = None
-        _findable[place] = found is not None and found.origin == place[1]
-    return _findable[place]
 
 
 # What follows runs in workers.
@@ -300,7 +244,8 @@ def run_job(payload: bytes, values: Sequence[Any] = ()) -> tuple[bytes, list[Any
 def _arrive(data: bytes) -> Place:
     place = _places.get(data)
     if place is None:
-        place = pickle.loads(data)
+        place, classes = pickle.loads(data)
+        teach_classes(classes)
         while len(_places) >= 8:
             old = _places.pop(next(iter(_places)))
             if old.store is not None:

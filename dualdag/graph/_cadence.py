@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
+from dualdag.config import check_zone
 from dualdag.errors import ConfigError
 
 __all__ = ["Cadence", "parse_cadence", "parse_duration"]
@@ -100,8 +101,7 @@ def parse_cadence(text: str | None, tz: str) -> Cadence:
     >>> parse_cadence("0 6 * * *", "Europe/Berlin").kind
     'cron'
     """
-    if not isinstance(tz, str):
-        raise ConfigError(f"tz={tz!r} is a {type(tz).__name__}: use an IANA name such as 'UTC' or 'Europe/Berlin'.")
+    check_zone("tz", tz)
     if text is not None and not isinstance(text, str):
         raise ConfigError(f"cadence={text!r} is a {type(text).__name__}: {_HELP}.")
     return _parse(text, tz)
@@ -109,7 +109,6 @@ def parse_cadence(text: str | None, tz: str) -> Cadence:
 
 @lru_cache(maxsize=1024)
 def _parse(text: str | None, tz: str) -> Cadence:
-    _check_zone(tz)
     if text is None:
         return Cadence("change", None, 0.0, "", tz)
     if text in {"manual", "frozen"}:
@@ -122,18 +121,6 @@ def _parse(text: str | None, tz: str) -> Cadence:
         raise ConfigError(f"cadence={text!r} is not understood: {_HELP}.")
     _check_cron(cron, text)
     return Cadence("cron", text, 0.0, " ".join(cron.split()), tz)
-
-
-def _check_zone(tz: str) -> None:
-    from zoneinfo import ZoneInfo
-
-    try:
-        ZoneInfo(tz)
-    except (KeyError, ValueError, OSError, TypeError) as error:
-        raise ConfigError(
-            f"tz={tz!r} is not a time zone known here: use an IANA name such as 'UTC' or 'Europe/Berlin' "
-            "(where the system has no zone data: pip install tzdata)."
-        ) from error
 
 
 def _check_cron(cron: str, text: str) -> None:

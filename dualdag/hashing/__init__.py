@@ -15,6 +15,7 @@ from dualdag.hashing._reach import Walk
 
 if TYPE_CHECKING:
     from dualdag.hashing._files import DigestCache, FileToken, digest_file, expand, file_token
+    from dualdag.hashing._registry import given_digests
     from dualdag.hashing._values import digest_value, register, registered
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "expand",
     "file_token",
     "fingerprint",
+    "given_digests",
     "hash_key",
     "moved",
     "register",
@@ -46,6 +48,7 @@ _HOMES = {
     "digest_file": "_files",
     "expand": "_files",
     "file_token": "_files",
+    "given_digests": "_registry",
     "digest_value": "_values",
     "register": "_values",
     "registered": "_values",

@@ -14,6 +14,7 @@ from dualdag.store._artifacts import Artifact
 from dualdag.store._facts import Confirmation, Record, Saved, Version
 from dualdag.store._journal import Run, RunJournal
 from dualdag.store._store import LAYOUT, Store, open_store
+from dualdag.store._taught import dump_pickle, given_codecs, recipe
 
 if TYPE_CHECKING:
     from dualdag.store._codecs import Encoded, File, decode_value, encode_value, register_codec, register_codec_for
@@ -31,8 +32,11 @@ __all__ = [
     "Store",
     "Version",
     "decode_value",
+    "dump_pickle",
     "encode_value",
+    "given_codecs",
     "open_store",
+    "recipe",
     "register_codec",
     "register_codec_for",
     "store",

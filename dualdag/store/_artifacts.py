@@ -133,7 +133,7 @@ class Artifacts:
         if not numbers or self._read(name, numbers[-1]) is None:
             raise self._not_found(name)
         there = ", ".join(map(str, numbers[-10:]))
-        raise ArtifactNotFoundError(f"artifact {name!r} has no version {number}; there is: {there}.")
+        raise ArtifactNotFoundError(f"artifact {name!r} has no version {number!r}; there is: {there}.")
 
     def _not_found(self, name: str) -> ArtifactNotFoundError:
         return ArtifactNotFoundError(

@@ -9,6 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from dualdag.errors import CodecError
+from dualdag.store._taught import pickler
 
 if TYPE_CHECKING:
     import pickle
@@ -22,9 +23,7 @@ _ENDLESS = (itertools.count, itertools.repeat)
 
 @cache
 def _pickler() -> type[Any]:
-    import cloudpickle
-
-    class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+    class Pickler(pickler()):  # type: ignore[misc]
         def reducer_override(self, obj: Any) -> Any:
             refuse(obj)
             return super().reducer_override(obj)

@@ -24,6 +24,7 @@ from dualdag.errors import CodecError, DualdagError
 from dualdag.hashing import digest_file, register
 from dualdag.store._codec_json import decode_json, encode_json
 from dualdag.store._codec_pickle import encode_pickle, split_pickle
+from dualdag.store._taught import teach
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -238,6 +239,7 @@ def register_codec_for(cls: type, encode: Callable[[Any], bytes], decode: Callab
     encode, decode : callable
         Instance to bytes, and back.
     """
+    teach(cls, encode, decode)
     name = f"class:{cls.__module__}.{cls.__qualname__}"
     register_codec(name, can=lambda value: isinstance(value, cls), encode=encode, decode=decode)
 

@@ -139,11 +139,19 @@ def test_the_default_store(monkeypatch, tmp_path):
         {"bakend": "x"},
         {"now": "today"},
         {"store": ""},
+        {"tz": "Mars/Olympus"},
+        {"tz": 1},
     ],
 )
 def test_settings_that_make_no_sense(bad):
     with pytest.raises(dag.ConfigError, match=next(iter(bad))[:4]):
         settings(**bad)
+
+
+def test_a_zone_of_the_environment_is_checked_where_it_stands(monkeypatch):
+    monkeypatch.setenv("DUALDAG_TZ", "Mars/Olympus")
+    with pytest.raises(dag.ConfigError, match="DUALDAG_TZ"):
+        one().artifact("x", cadence="0 6 * * *")
 
 
 def test_a_broken_project_file_is_named(monkeypatch, tmp_path):

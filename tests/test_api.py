@@ -1,0 +1,67 @@
+"""The calls of the API as a user types them, odd ways of typing them included."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+import dualdag as dag
+
+BACKENDS = ["sync", "local", "processes"]
+
+
+class Wire:
+    """Can be neither pickled nor copied but by its codec."""
+
+    def __init__(self, length):
+        self.length = length
+        self.lock = threading.Lock()
+
+
+def decoded(data):
+    return Wire(int(data))
+
+
+@pytest.fixture
+def taught():
+    dag.register(Wire, digest=lambda wire: str(wire.length), codec=(lambda wire: b"%d" % wire.length, decoded))
+
+
+@dag.task
+def coil(length):
+    return Wire(length)
+
+
+@dag.task
+def measure(wire):
+    return wire.length
+
+
+@dag.task
+def bundle(wires):
+    return {"wires": wires, "count": len(wires)}
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_registered_class_goes_wherever_values_go(backend, tmp_path, taught):
+    with dag.configure(store=tmp_path / "store", backend=backend):
+        assert dag.run(measure(coil(3))) == 3
+        assert dag.run(measure(Wire(4))) == 4
+        both = bundle([coil(3), Wire(4)])
+        assert dag.run(measure(both["wires"][1])) == 4
+        kept = dag.run(both.artifact("both"))
+        assert [wire.length for wire in kept["wires"]] == [3, 4]
+        assert [wire.length for wire in dag.load("both")["wires"]] == [3, 4]
+
+
+def test_what_refresh_takes(taught):
+    node = measure(Wire(1)).named("length")
+    with dag.configure(store="memory://refresh-takes", backend="sync"):
+        assert dag.run(node, refresh=None) == 1
+        assert dag.plan(node, refresh=iter(["length"])).counts["run"] == 1
+        for wrong in (5, [5], [None]):
+            with pytest.raises(dag.GraphError, match="refresh takes names, nodes and 'all'"):
+                dag.run(node, refresh=wrong)
+            with pytest.raises(dag.GraphError, match="refresh takes names, nodes and 'all'"):
+                dag.plan(node, refresh=wrong)
