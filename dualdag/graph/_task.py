@@ -211,6 +211,10 @@ class Task(Generic[P, R]):
         chosen: dict[str, Any] = {**given, **options}
         return task(**chosen)(self.fn)
 
+    def __getstate__(self) -> dict[str, Any]:
+        # An Op names its function by the place of its task, which a class that travels by value has not.
+        return {**self.__dict__, "_op": None, "_own_of_nodes": None, "_taken": -1}
+
     def __get__(self, instance: object, owner: type | None = None) -> Any:
         return self if instance is None else MethodType(self, instance)
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 import io
 import itertools
 import struct
+import sys
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from dualdag.errors import CodecError
+from dualdag.errors import CodecError, FingerprintError
 from dualdag.store._taught import pickler
 
 if TYPE_CHECKING:
     import pickle
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 __all__ = ["encode_pickle", "split_pickle"]
 
@@ -26,9 +27,55 @@ def _pickler() -> type[Any]:
     class Pickler(pickler()):  # type: ignore[misc]
         def reducer_override(self, obj: Any) -> Any:
             refuse(obj)
-            return super().reducer_override(obj)
+            made = super().reducer_override(obj)
+            if isinstance(obj, type) and obj.__module__ == "__main__" and isinstance(made, tuple) and len(made) == 6:
+                return _named(obj, made)
+            return made
 
     return Pickler
+
+
+def _named(cls: type, whole: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return a recipe that takes a script's class where the script defines it, else makes it whole.
+
+    A second run of a script would else get objects of a copy of its own class, equal to none of its own.
+    """
+    from dualdag.hashing import fingerprint
+
+    try:
+        digest = fingerprint(cls).digest
+    except FingerprintError:
+        return whole
+    make, args, state, _, _, fill = whole
+    return class_here, (cls.__qualname__, digest, make, args), (fill, state), None, None, fill_class
+
+
+def _here(qualname: str) -> Any:
+    found: Any = sys.modules.get("__main__")
+    for part in qualname.split("."):
+        found = getattr(found, part, None)
+    return found
+
+
+def class_here(qualname: str, digest: bytes, make: Callable[..., type], args: tuple[Any, ...]) -> type:
+    """Return the class of this name in ``__main__`` if it is the one that was stored, else one made anew."""
+    from dualdag.hashing import fingerprint
+
+    found = _here(qualname)
+    try:
+        if isinstance(found, type) and fingerprint(found).digest == digest:
+            return found
+    except FingerprintError:
+        pass
+    return make(*args)
+
+
+def fill_class(cls: type, whole: tuple[Callable[[type, Any], Any], Any]) -> type:
+    """Give a class that was made anew its content; one of the script has it."""
+    fill, state = whole
+    if _here(cls.__qualname__) is not cls:
+        fill(cls, state)
+    return cls
 
 
 def refuse(obj: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -49,6 +50,8 @@ def pickler() -> type[Any]:
 
     class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         def reducer_override(self, obj: Any) -> Any:
+            if obj is dataclasses.MISSING:  # a field's "no default" is known by identity alone
+                return "MISSING"
             made = recipe(obj)
             return super().reducer_override(obj) if made is None else made
 
