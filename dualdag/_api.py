@@ -37,7 +37,7 @@ class RunOptions(TypedDict, total=False):
 
     backend: Any
     store: Any
-    refresh: Refresh
+    refresh: Refresh | None
     keep_going: bool
     workers: int | None
     progress: str | None
@@ -56,7 +56,7 @@ def run(
     *,
     backend: Any = None,
     store: Any = None,
-    refresh: Refresh = (),
+    refresh: Refresh | None = (),
     keep_going: bool = False,
     workers: int | None = None,
     progress: str | None = None,
@@ -136,7 +136,7 @@ def run(
 
 
 def run_result(
-    x: Any, *, refresh: Refresh = (), keep_going: bool = False, want_values: bool = True, **options: Any
+    x: Any, *, refresh: Refresh | None = (), keep_going: bool = False, want_values: bool = True, **options: Any
 ) -> RunResult:
     """Run what is needed and return the values together with what was done.
 
@@ -179,7 +179,7 @@ def plan(
     x: Any,
     *,
     store: Any = None,
-    refresh: Refresh = (),
+    refresh: Refresh | None = (),
     now: datetime | None = None,
 ) -> Plan:
     """Say what `run` would do, and why; run nothing.

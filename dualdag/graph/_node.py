@@ -5,16 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, Unpack
 
 from dualdag.errors import GraphError
 from dualdag.graph._cadence import Cadence, parse_cadence
 from dualdag.graph._names import validate_name
 from dualdag.graph._op import Op
-from dualdag.graph._options import check_options
+from dualdag.graph._options import Options, check_options
 from dualdag.graph._scope import note_artifact
 from dualdag.graph._site import Site, caller_site
 from dualdag.hashing import combine, hash_key
+
+if TYPE_CHECKING:
+    from dualdag._api import RunOptions
 
 __all__ = ["ArtifactSpec", "Extra", "Node", "assemble", "make_node"]
 
@@ -165,7 +168,7 @@ class Node(_Slots, Generic[R]):
         old = self.extra
         return self._with(Extra((*old.names, name), old.artifacts, old.options, old.options_site, old.after))
 
-    def options(self, **options: Any) -> Node[R]:
+    def options(self, **options: Unpack[Options]) -> Node[R]:
         """Return this node with other options; they never change its key.
 
         Parameters
@@ -234,7 +237,7 @@ class Node(_Slots, Generic[R]):
         new = Extra(old.names, old.artifacts, old.options, old.options_site, old.after + len(others))
         return make_node(self._op, self._args, self._kwargs, inputs, own, self._site, new)
 
-    def compute(self, **run_options: Any) -> R:
+    def compute(self, **run_options: Unpack[RunOptions]) -> R:
         """Run what this node needs and return its value; options as for `dualdag.run`."""
         from dualdag import _api
 

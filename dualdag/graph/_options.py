@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal, TypedDict
 
 from dualdag.config import parse_bytes
 from dualdag.errors import GraphError, did_you_mean
 
-__all__ = ["DEFAULTS", "check_options"]
+__all__ = ["DEFAULTS", "Options", "check_options"]
+
+
+class Options(TypedDict, total=False):
+    """Options as users write them."""
+
+    retries: int
+    retry_on: type[BaseException] | list[type[BaseException]] | tuple[type[BaseException], ...]
+    timeout: float | None
+    num_cpus: float
+    num_gpus: float
+    memory: int | str | None
+    resources: Mapping[str, float]
+    persist: bool | Literal["auto"]
+    deterministic: bool
+
 
 DEFAULTS: dict[str, Any] = {
     "retries": 0,

@@ -7,13 +7,13 @@ import inspect
 import operator
 from collections.abc import Callable, Mapping
 from types import MethodType
-from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
+from typing import Any, Generic, ParamSpec, TypeVar, Unpack, cast, overload
 
 from dualdag.errors import GraphError
 from dualdag.graph._containers import ATOMS, nodes_in, snapshot
 from dualdag.graph._node import Node, assemble, make_node
 from dualdag.graph._op import Op, own_hash
-from dualdag.graph._options import check_options
+from dualdag.graph._options import Options, check_options
 from dualdag.graph._site import caller_site
 from dualdag.hashing import Fingerprint, combine, encode, fingerprint, hash_key
 
@@ -80,7 +80,12 @@ class Task(Generic[P, R]):
     def __dualdag_version__(self) -> object:
         return self._version
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Node[R]:
+    # The second form is for nodes among the arguments: no type says "the same, or a Node of it" of a signature.
+    @overload
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Node[R]: ...
+    @overload
+    def __call__(self, *args: Any, **kwargs: Any) -> Node[R]: ...
+    def __call__(self, *args: Any, **kwargs: Any) -> Node[R]:
         op = self._op
         if op is None or self._taken != _hold[0]:
             op = self._take()
@@ -215,6 +220,10 @@ class Task(Generic[P, R]):
         # An Op names its function by the place of its task, which a class that travels by value has not.
         return {**self.__dict__, "_op": None, "_own_of_nodes": None, "_taken": -1}
 
+    @overload
+    def __get__(self, instance: None, owner: type | None = None) -> Task[P, R]: ...
+    @overload
+    def __get__(self, instance: object, owner: type | None = None) -> Callable[..., Node[R]]: ...
     def __get__(self, instance: object, owner: type | None = None) -> Any:
         return self if instance is None else MethodType(self, instance)
 
@@ -280,7 +289,7 @@ def task(
     nout: int = 1,
     version: object = None,
     ignore: tuple[str, ...] = (),
-    **options: Any,
+    **options: Unpack[Options],
 ) -> Task[P, R]: ...
 @overload
 def task(
@@ -290,7 +299,7 @@ def task(
     nout: int = 1,
     version: object = None,
     ignore: tuple[str, ...] = (),
-    **options: Any,
+    **options: Unpack[Options],
 ) -> Callable[[Callable[P, R]], Task[P, R]]: ...
 def task(
     fn: Callable[P, R] | None = None,
@@ -299,7 +308,7 @@ def task(
     nout: int = 1,
     version: object = None,
     ignore: tuple[str, ...] = (),
-    **options: Any,
+    **options: Unpack[Options],
 ) -> Task[P, R] | Callable[[Callable[P, R]], Task[P, R]]:
     """Make a function a task: calling it makes a `Node` and runs nothing.
 
