@@ -258,11 +258,17 @@ class Results:
             return
         mine = self._record(i, outcome)
         in_force = self._supersede(mine)
-        if forced or i in self.plan.renewed or not run.policy(i).deterministic:
+        expected = forced or i in self.plan.renewed
+        relied_on = i in self.plan.recipes or self.state.digest[i] is not None
+        if expected or not (relied_on or run.policy(i).deterministic):
             self._hand_on(i, self._outcome_of(in_force, i), in_force)
             return
+        # What was found by the digest that is no longer in force has to be looked for again.
         run.ran[mine.action] = Ran(i, outcome, in_force)
-        self._unstable(i)
+        if run.policy(i).deterministic:
+            self._mark_unstable(i)
+        self.scheduler.again = True
+        self.scheduler.stop()
 
     def _supersede(self, record: Record) -> Record:
         in_force = self.run.store.supersede(record)
@@ -270,7 +276,7 @@ class Results:
             self.run.late[key] = in_force.digest
         return in_force
 
-    def _unstable(self, i: int) -> None:
+    def _mark_unstable(self, i: int) -> None:
         node, run = self.graph.nodes[i], self.run
         prefix = node._op.prefix
         if prefix not in run.marked:
@@ -282,8 +288,6 @@ class Results:
             "from now on its results are kept. Say @dag.task(deterministic=False), or make it depend on its "
             "arguments only.",
         )
-        self.scheduler.again = True
-        self.scheduler.stop()
 
     def published(self, i: int, record: Record) -> None:
         """Publish a version of each artifact that a node is, now that its record is in force.

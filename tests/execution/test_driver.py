@@ -172,6 +172,28 @@ def test_a_refresh_reaches_through_pinned_artifacts_though_the_run_plans_again(t
 
 
 @pytest.mark.parametrize("backend", ["sync", "local", "processes"])
+def test_siblings_agree_though_one_was_found_and_the_other_makes_a_lost_value_again(tmp_path, backend):
+    @dag.task(version=1, deterministic=False)
+    def draw(path):
+        return int(Path(path).read_text())
+
+    source = tmp_path / "source"
+    source.write_text("1")
+    drawn = draw(str(source))
+    found = add(drawn, 100)
+    run([found, total([drawn, add(1, 1)])], backend=backend)
+    lost = open_store("memory://").save(1).checksum.hex()
+    [path] = Path("store", "objects").rglob(f"*{lost[4:]}*")
+    path.unlink()
+    source.write_text("7")
+    nodes = [found, total([drawn, add(1, 2)])]
+    result, events = run(nodes, backend=backend)
+    assert "draw" in [event.label for event in events if event.kind == "done"]
+    assert list(result.values.values()) == [107, 10]
+    assert run(nodes, backend=backend)[0].executed == 0
+
+
+@pytest.mark.parametrize("backend", ["sync", "local", "processes"])
 @pytest.mark.parametrize("target_first", [False, True])
 def test_a_target_is_kept_though_another_node_ran_its_action(backend, target_first):
     @dag.task
