@@ -138,7 +138,7 @@ def _until_it_holds(run: Run, plan: Plan) -> Scheduler:
             plan = _plan_again(run)
             continue
         _open_backend(run, plan)
-        run.tell("plan", data=plan)
+        run.tell("plan", data=plan, slots=run.session.slots)
         scheduler = Scheduler(run, plan)
         try:
             scheduler.carry_out()

@@ -35,6 +35,9 @@ class Event(NamedTuple):
         A sentence.
     data : object
         The Plan of ``"plan"``, the Version of ``"version"``, else None.
+    slots : int
+        How many nodes can run at the same time, told with ``"plan"``; of more that were started,
+        the later ones wait in the backend.
     """
 
     kind: str
@@ -45,6 +48,7 @@ class Event(NamedTuple):
     nbytes: int = 0
     message: str = ""
     data: Any = None
+    slots: int = 0
 
 
 Listener = Callable[[Event], None]

@@ -51,6 +51,10 @@ class RunState:
         Nodes to look at, and what became of them.
     running : dict of int to (str, float)
         Label and start of the nodes that run.
+    waiting : dict of int to str
+        Label of the nodes that the backend was given beyond what it can run at once.
+    slots : int
+        How many it can run at once; 0 where that is not known.
     artifacts : dict of int to ArtifactState
         By position; only of artifacts that something is done for.
     planned : bool
@@ -64,6 +68,8 @@ class RunState:
     found: int = 0
     failed: int = 0
     running: dict[int, tuple[str, float]] = field(default_factory=dict)
+    waiting: dict[int, str] = field(default_factory=dict)
+    slots: int = 0
     artifacts: dict[int, ArtifactState] = field(default_factory=dict)
     planned: bool = False
     ended: bool = False
@@ -90,17 +96,31 @@ class RunState:
         """
         kind, i = event.kind, event.position
         if kind == "plan":
+            self.slots = event.slots
             self._take_plan(event.data)
         elif kind == "start":
-            self.running[i] = (event.label, time.monotonic())
+            self.waiting[i] = event.label
+            self._advance()
         elif kind in {"done", "reuse", "failed"}:
-            self.running.pop(i, None)
+            self._leave(i)
             self._count(kind, i)
         elif kind == "retry":
-            self.running.pop(i, None)
+            self._leave(i)
         elif kind == "run-end":
+            self.waiting.clear()
             self.running.clear()
             self.ended = True
+
+    def _leave(self, i: int) -> None:
+        self.waiting.pop(i, None)
+        self.running.pop(i, None)
+        self._advance()
+
+    def _advance(self) -> None:
+        """Take what waits for running as places come free: backends begin jobs in the order they got them."""
+        while self.waiting and (not self.slots or len(self.running) < self.slots):
+            i = next(iter(self.waiting))
+            self.running[i] = (self.waiting.pop(i), time.monotonic())
 
     def artifact(self, i: int) -> ArtifactState | None:
         """Return the artifact at a position, if there is one that something is done for."""

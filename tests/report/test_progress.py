@@ -74,6 +74,19 @@ def test_state_counts_by_artifact(plan):
     assert state.artifact(at["upper"]).total == 1 + 5
 
 
+def test_what_waits_in_the_backend_is_not_running(plan):
+    state = RunState()
+    state.take(event("plan", data=plan, slots=2))
+    for i in range(4):
+        state.take(event("start", plan, i))
+    assert list(state.running) == [0, 1]
+    state.take(event("done", plan, 1))
+    state.take(event("retry", plan, 3))
+    assert list(state.running) == [0, 2]
+    state.take(event("run-end"))
+    assert not state.running
+
+
 def test_lines_tell_of_artifacts_and_failures_only(plan, capsys):
     at = places(plan)
     with progress("lines") as (listener,):
