@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,10 +55,7 @@ def of_value(store: Store, name: str, number: int | None, output: str | None) ->
 
 
 def _write_to(store: Store, found: Version, path: Path) -> None:
-    if path.is_dir():
-        raise click.UsageError(f"-o {path} is a folder: name a file.")
-    if not path.parent.is_dir():
-        raise click.UsageError(f"-o {path}: there is no folder {path.parent}.")
+    _check_place(path)
     if found.codec == "file":
         data = store.get_object(found.checksum)
         with written(path) as temporary:
@@ -82,14 +79,31 @@ def written(path: Path) -> Iterator[Path]:
     path : Path
         The file.
     """
+    _check_place(path)
     temporary = path.with_name(f".{path.stem[:100]}-{os.getpid()}{path.suffix}")
     try:
         yield temporary
         temporary.replace(path)
     except OSError as error:
-        raise click.FileError(str(path), error.strerror or str(error)) from error
+        raise _unwritable(path, error) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def _check_place(path: Path) -> None:
+    try:
+        if path.is_dir():
+            raise click.UsageError(f"-o {path} is a folder: name a file.")
+        if not path.parent.is_dir():
+            raise click.UsageError(f"-o {path}: there is no folder {path.parent}.")
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> click.UsageError:
+    reason = (error.strerror or str(error)).lower()
+    return click.UsageError(f"-o {path} can't be written: {reason}. Mend that, or name another file.")
 
 
 # Showing.

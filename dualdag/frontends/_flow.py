@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from os.path import isfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -83,6 +84,17 @@ class _Loader(SourceFileLoader):
     def path_stats(self, path: str) -> Mapping[str, Any]:
         raise OSError(path)
 
+    def get_data(self, path: str) -> bytes:
+        try:
+            return super().get_data(path)
+        except OSError as error:
+            raise _unreadable(path, error) from None
+
+
+def _unreadable(path: str, error: OSError) -> FlowNotFoundError:
+    advice = " Change its rights, or those of its folder." if isinstance(error, PermissionError) else ""
+    return FlowNotFoundError(f"{path} can't be read: {(error.strerror or str(error)).lower()}.{advice}")
+
 
 def load_flow(spec: str, params: Mapping[str, str] | None = None) -> Flow:
     """Import a flow and return what it made.
@@ -118,6 +130,10 @@ def load_flow(spec: str, params: Mapping[str, str] | None = None) -> Flow:
     return Flow(spec, place.path, module, _by_name(made, spec, module))
 
 
+def _is_file(path: str) -> bool:
+    return isfile(path)  # noqa: PTH113 - Path.is_file raises where there is no right to look
+
+
 def is_flow(spec: str) -> bool:
     """Return whether `spec` names a flow: a ``.py`` file that need not exist, a file, or a module that does.
 
@@ -134,14 +150,23 @@ def is_flow(spec: str) -> bool:
     >>> is_flow("flow.py"), is_flow("json")
     (True, False)
     """
-    if spec.endswith(".py") or "/" in spec or "\\" in spec or Path(spec).is_file():
+    if spec.endswith(".py") or "/" in spec or "\\" in spec or _is_file(spec):
         return True
     if "." not in spec:
-        return Path(f"{spec}.py").is_file()
+        return _is_file(f"{spec}.py")
     return _find_module(spec) is not None
 
 
 def _find(spec: str) -> _Place:
+    try:
+        return _look_for(spec)
+    except FlowNotFoundError:
+        raise
+    except OSError as error:
+        raise _unreadable(spec, error) from None
+
+
+def _look_for(spec: str) -> _Place:
     path = Path(spec).expanduser()
     if path.is_dir():
         raise FlowNotFoundError(f"{spec} is a folder: name a flow file in it.{_near(path, 'flow.py')}")
@@ -243,6 +268,8 @@ def _explain(error: BaseException, place: _Place) -> None:
         line = _line_in(error, place.path)
         if line and f"{place.path}:{line}" not in str(error):
             error.add_note(f"at {place.path}:{line}")
+    elif isinstance(error, SyntaxError) and error.filename is None:
+        error.add_note(f"in {place.path}")
     elif isinstance(error, ImportError) and "relative import" in str(error):
         error.add_note(f"{place.path.name} is part of a package: name it as package.module, not as a file.")
 

@@ -188,7 +188,8 @@ def _read(name: str, value: Any, wanted: type | None) -> Any:
         try:
             return _parse(str(value), wanted)
         except (ValueError, TypeError, SyntaxError) as error:
-            raise ConfigError(f"--param {name}={value}: {name} is a {wanted.__name__}, and this is none.") from error
+            message = f"--param {name}={value}: {str(value)!r} can't be read as {wanted.__name__}."
+            raise ConfigError(message) from error
     if not _fits(value, wanted):
         given = value.__class__.__name__
         raise ConfigError(f"param {name}={value!r} is a {given}, but it must be a {wanted.__name__}.")

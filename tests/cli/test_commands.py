@@ -196,7 +196,7 @@ def test_every_command_says_what_it_takes():
         text = call(name, "--help").stdout
         assert "--json" in text
         assert "--store" in text
-    assert call("--version").stdout == f"cli {dag.__version__}\n"
+    assert call("--version").stdout == f"dualdag {dag.__version__}\n"
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,7 @@ def test_every_command_says_what_it_takes():
         (["run", "flow.py", "numbres"], "Did you mean 'numbers'?"),
         (["run", "flow.py", "--refresh", "numbres"], "'numbers'"),
         (["run", "flow.py", "--param", "m=1"], "There is: 'n'"),
-        (["run", "flow.py", "--param", "n=many"], "n is a int"),
+        (["run", "flow.py", "--param", "n=many"], "'many' can't be read as int"),
         (["run", "flwo.py"], "'flow.py'"),
         (["get", "x"], "no artifact 'x'"),
         (["get", "../x"], "can't name an artifact"),

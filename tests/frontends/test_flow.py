@@ -107,7 +107,7 @@ def test_params():
     text = HEAD + "n = dag.param('count', 1)\ndag.task(len)([n]).artifact('x')\n"
     assert load_flow(flow(text)).module.n == 1
     assert load_flow(flow(text), {"count": "7"}).module.n == 7
-    with pytest.raises(ConfigError, match="count is a int") as caught:
+    with pytest.raises(ConfigError, match="can't be read as int") as caught:
         load_flow(flow(text), {"count": "many"})
     assert caught.value.__notes__ == [f"at {Path('flow.py').resolve()}:2"]
     with pytest.raises(ConfigError, match=r"'cuont'.*Did you mean 'count'"):
