@@ -136,7 +136,13 @@ def run(
 
 
 def run_result(
-    x: Any, *, refresh: Refresh | None = (), keep_going: bool = False, want_values: bool = True, **options: Any
+    x: Any,
+    *,
+    refresh: Refresh | None = (),
+    keep_going: bool = False,
+    want_values: bool = True,
+    return_failures: bool = False,
+    **options: Any,
 ) -> RunResult:
     """Run what is needed and return the values together with what was done.
 
@@ -148,6 +154,8 @@ def run_result(
         As for `run`.
     want_values : bool
         Whether to bring the values here, or only make sure that they are in the store.
+    return_failures : bool
+        With `keep_going`: whether the result tells of failures, in place of an exception.
     **options
         Settings, as for `run`.
 
@@ -172,6 +180,7 @@ def run_result(
             now=_clock(chosen),
             listeners=listeners,
             want_values=want_values,
+            return_failures=return_failures,
         )
 
 

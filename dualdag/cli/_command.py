@@ -18,7 +18,11 @@ from dualdag.cli._streams import discard_output, json_only
 if TYPE_CHECKING:
     from dualdag.graph import Node
 
-__all__ = ["Answer", "Group", "chosen_flow", "make_command", "users_code"]
+__all__ = ["Answer", "Group", "chosen_flow", "json_option", "make_command", "users_code", "wants_json"]
+
+
+#: The group takes it too, as it may come before a command's name or after.
+json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document, and nothing else, on stdout.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +37,14 @@ class Answer:
         For people: prints it.
     status : int
         What the command exits with.
+    error : BaseException or None
+        What is told of besides, as where a run kept going.
     """
 
     document: Any
     show: Callable[[], None]
     status: int = _errors.DONE
+    error: BaseException | None = None
 
 
 class Group(click.Group):
@@ -55,7 +62,7 @@ class Group(click.Group):
         as_json = "--json" in given[: given.index("--") if "--" in given else None]
         options.pop("standalone_mode", None)
         try:
-            status = super().main(given, prog_name or "dualdag", standalone_mode=False, **options)
+            status = super().main(given, prog_name or "dualdag", standalone_mode=False, obj=as_json, **options)
         except click.ClickException as error:
             _tell_of_usage(error, as_json=as_json)
             status = error.exit_code
@@ -67,6 +74,9 @@ class Group(click.Group):
 def _tell_of_usage(error: click.ClickException, *, as_json: bool) -> None:
     message = error.format_message()
     context = getattr(error, "ctx", None)
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        click.echo(message, err=True)
+        return
     click.echo(f"error: {message}", err=True)
     if context is not None:
         click.echo(f"try: {context.command_path} --help", err=True)
@@ -74,6 +84,16 @@ def _tell_of_usage(error: click.ClickException, *, as_json: bool) -> None:
         with json_only() as emit:
             kind = type(error).__name__
             emit({"error": {"status": error.exit_code, "type": kind, "message": message, "notes": []}})
+
+
+def wants_json() -> bool:
+    """Return whether ``--json`` was given, before the command's name or after it."""
+    context: click.Context | None = click.get_current_context()
+    while context is not None:
+        if context.params.get("as_json"):
+            return True
+        context = context.parent
+    return False
 
 
 def make_command(fn: Callable[..., Answer], *, flow: bool = False) -> click.Command:
@@ -88,11 +108,12 @@ def make_command(fn: Callable[..., Answer], *, flow: bool = False) -> click.Comm
     """
 
     @functools.wraps(fn)
-    def run(*, as_json: bool, **options: Any) -> int:
-        return _in_json(fn, options) if as_json else _in_text(fn, options)
+    def run(**options: Any) -> int:
+        options.pop("as_json")
+        return _in_json(fn, options) if wants_json() else _in_text(fn, options)
 
     made: Any = run
-    made = click.option("--json", "as_json", is_flag=True, help="One JSON document, and nothing else, on stdout.")(made)
+    made = json_option(made)
     made = click.option("--store", metavar="URL", help="Where results live: a folder or any fsspec URL.")(made)
     if flow:
         params = click.option("--param", "-p", "given", multiple=True, metavar="NAME=VALUE", callback=_pairs,
@@ -104,6 +125,8 @@ def make_command(fn: Callable[..., Answer], *, flow: bool = False) -> click.Comm
 def _in_text(fn: Callable[..., Answer], options: Mapping[str, Any]) -> int:
     try:
         answer = fn(**options)
+        if answer.error is not None:
+            click.echo(_errors.say(answer.error), err=True)
         answer.show()
         sys.stdout.flush()
     except (click.ClickException, click.exceptions.Exit):
@@ -129,7 +152,11 @@ def _in_json(fn: Callable[..., Answer], options: Mapping[str, Any]) -> int:
             click.echo(_errors.say(cause), err=True, nl=False)
             emit(_errors.describe(cause, status))
             return status
-        emit(answer.document)
+        if answer.error is None:
+            emit(answer.document)
+        else:
+            click.echo(_errors.say(answer.error), err=True, nl=False)
+            emit(answer.document | _errors.describe(answer.error, answer.status))
     return answer.status
 
 

@@ -88,7 +88,9 @@ def _described(error: BaseException) -> dict[str, Any]:
     }
     if isinstance(error, BaseExceptionGroup):
         found["errors"] = [_described(one) for one in error.exceptions]
-    elif not isinstance(error, (DualdagError, KeyboardInterrupt)):
+    if isinstance(error, BaseExceptionGroup) and not _users_frames(error):
+        return found
+    if not isinstance(error, (DualdagError, KeyboardInterrupt)):
         found["traceback"] = _traceback(error)
     return found
 
@@ -103,7 +105,7 @@ def say(error: BaseException) -> str:
     """
     if isinstance(error, KeyboardInterrupt):
         return "interrupted; what had finished is kept\n"
-    if isinstance(error, BaseExceptionGroup):
+    if isinstance(error, BaseExceptionGroup) and not _users_frames(error):
         parts = [say(one) for one in error.exceptions]
         return "\n".join([*parts, f"error: {error.message}\n"])
     if isinstance(error, DualdagError):
@@ -117,6 +119,11 @@ def _text(error: BaseException) -> str:
         return str(error)
     except Exception:  # noqa: BLE001 - a user's __str__ may raise anything
         return f"<unprintable {type(error).__qualname__}>"
+
+
+def _users_frames(error: BaseException) -> bool:
+    """Return whether code of the user's raised it: a group is else a run's list of failures."""
+    return any(not _is_ours(frame.filename) for frame in traceback.extract_tb(error.__traceback__))
 
 
 def _traceback(error: BaseException) -> str:

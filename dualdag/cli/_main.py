@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ import click
 
 from dualdag import __version__
 from dualdag.cli import _errors
-from dualdag.cli._command import Answer, Group, chosen_flow, make_command, users_code
+from dualdag.cli._command import Answer, Group, chosen_flow, json_option, make_command, users_code, wants_json
 from dualdag.cli._streams import make_safe
 
 if TYPE_CHECKING:
@@ -23,9 +24,18 @@ _refresh = click.option(
 )
 
 
+def _tell_version(context: click.Context, _option: click.Parameter, asked: bool) -> None:
+    if asked and not context.resilient_parsing:
+        click.echo(json.dumps({"version": __version__}) if context.obj else f"dualdag {__version__}")
+        context.exit()
+
+
 @click.group(cls=Group, context_settings=_CONTEXT)
-@click.version_option(__version__, message="%(prog)s %(version)s")
-def cli() -> None:
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_tell_version, help="Show the version."
+)
+@json_option
+def cli(**_: Any) -> None:
     """Run pandas chains and plain functions as one graph; rerun only what a change touched.
 
     FLOW is a Python file, or package.module, that makes artifacts. Without it, flow of
@@ -43,11 +53,13 @@ def run(arguments: tuple[str, ...], given: Mapping[str, str], refresh: tuple[str
     from dualdag import _api
     from dualdag.cli import _output
 
-    if options["progress"] is None and click.get_current_context().params["as_json"]:
+    if options["progress"] is None and wants_json():
         options["progress"] = "off"
     _, chosen = chosen_flow(arguments, given, "run")
     with users_code(_errors.FAILED):
-        result = _api.run_result(list(chosen.values()), refresh=refresh, want_values=False, **options)
+        result = _api.run_result(
+            list(chosen.values()), refresh=refresh, want_values=False, return_failures=True, **options
+        )
     return _output.of_run(result)
 
 

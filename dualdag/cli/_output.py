@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from dualdag.cli._command import Answer
+from dualdag.cli._errors import DONE, FAILED
 from dualdag.report import bytes_text, print_table, seconds_text, when_text
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ _MOST_EVENTS = 200
 
 def of_run(result: RunResult) -> Answer:
     """Return what a run did: a row per artifact."""
+    from dualdag.execution import as_group
+
     rows = [row._asdict() for row in result.rows]
     document = {
         "run": result.run_id,
@@ -33,7 +36,8 @@ def of_run(result: RunResult) -> Answer:
         "counts": dict(result.plan.counts),
         "artifacts": rows,
     }
-    return Answer(document, lambda: _show_run(result))
+    error = as_group(result.failures) if result.failures else None
+    return Answer(document, lambda: _show_run(result), FAILED if error else DONE, error)
 
 
 def _show_run(result: RunResult) -> None:
@@ -48,7 +52,8 @@ def _show_run(result: RunResult) -> None:
         for row in result.rows
     ]
     print_table(["artifact", "action", "seconds", "bytes", "version"], rows, right=[2, 3, 4])
-    print(f"{result.executed} {'task' if result.executed == 1 else 'tasks'} run")
+    failed = f", {len(result.failures)} failed" if result.failures else ""
+    print(f"{result.executed} {'task' if result.executed == 1 else 'tasks'} run{failed}")
 
 
 def of_plan(plan: Plan) -> Answer:

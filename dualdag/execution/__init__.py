@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dualdag.execution._driver import run_graph
 from dualdag.execution._protocol import Backend, Handle, Job, Literal, Outcome, RunInfo, Session, Step
-from dualdag.execution._result import ArtifactRow, Event, Listener, RunResult
+from dualdag.execution._result import ArtifactRow, Event, Listener, RunResult, as_group
 from dualdag.execution._table import get_backend, shutdown
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "RunResult",
     "Session",
     "Step",
+    "as_group",
     "get_backend",
     "run_graph",
     "shutdown",

@@ -12,7 +12,7 @@ from dualdag.execution._inputs import note_tokens, read_files
 from dualdag.execution._moved import check_moved
 from dualdag.execution._protocol import Handle, RunInfo
 from dualdag.execution._recorder import Recorder
-from dualdag.execution._result import Listener, RunResult
+from dualdag.execution._result import Listener, RunResult, as_group
 from dualdag.execution._results import TRIES
 from dualdag.execution._run import Run, new_run_id
 from dualdag.execution._schedule import Scheduler
@@ -45,6 +45,7 @@ def run_graph(
     listeners: Iterable[Listener] = (),
     run_info: Mapping[str, Any] | None = None,
     want_values: bool = True,
+    return_failures: bool = False,
 ) -> RunResult:
     """Run what a graph needs and return the values of its targets.
 
@@ -70,6 +71,8 @@ def run_graph(
         Plain data for the journal and for versions: parameters, the flow's name.
     want_values : bool
         Whether to bring the targets' values here; without, they are only made sure to be in the store.
+    return_failures : bool
+        With `keep_going`: whether the result tells of failures, in place of an exception.
 
     Returns
     -------
@@ -98,8 +101,8 @@ def run_graph(
             backend=backend, info=info, marked=set(store.unstable()), late=dict(store.superseded()),
             forced=set(plan.forced),
         )  # fmt: skip
-        result = _carry_out(run, plan, want_values=want_values)
-        status = "done"
+        result = _carry_out(run, plan, want_values=want_values, return_failures=keep_going and return_failures)
+        status = "failed" if result.failures else "done"
     except KeyboardInterrupt:
         status = "interrupted"
         raise
@@ -111,10 +114,12 @@ def run_graph(
         _end(run, journal, status, hard=hard)
 
 
-def _carry_out(run: Run, plan: Plan, *, want_values: bool) -> RunResult:
+def _carry_out(run: Run, plan: Plan, *, want_values: bool, return_failures: bool) -> RunResult:
     run.tell("run-start", message=run.run_id)
     try:
         scheduler = _until_it_holds(run, plan)
+        if run.failures and return_failures:
+            return _result(run, scheduler, {})
         _raise_failures(run)
         values = _values(run, scheduler) if want_values else {}
         while values is None:
@@ -124,8 +129,12 @@ def _carry_out(run: Run, plan: Plan, *, want_values: bool) -> RunResult:
     finally:
         run.tell("run-end", message=f"{run.executed} run, {len(run.failures)} failed")
     check_moved(run)
-    rows = artifact_rows(run, scheduler.plan)
-    return RunResult(scheduler.plan, values, run.run_id, run.executed, rows)
+    return _result(run, scheduler, values)
+
+
+def _result(run: Run, scheduler: Scheduler, values: dict[int, Any]) -> RunResult:
+    rows = artifact_rows(scheduler)
+    return RunResult(scheduler.plan, values, run.run_id, run.executed, rows, tuple(run.failures))
 
 
 def _until_it_holds(run: Run, plan: Plan) -> Scheduler:
@@ -171,9 +180,7 @@ def _raise_failures(run: Run) -> None:
     if not run.failures:
         return
     if run.keep_going:
-        count = len(run.failures)
-        text = f"{count} task{'s' * (count > 1)} failed; what does not depend on them has run"
-        raise BaseExceptionGroup(text, run.failures)
+        raise as_group(run.failures)
     first = run.failures[0]
     raise first.with_traceback(user_traceback(first.__traceback__))
 

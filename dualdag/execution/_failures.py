@@ -16,7 +16,7 @@ from dualdag.errors import TaskError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Failure", "describe", "rebuild", "revive", "user_traceback"]
+__all__ = ["Failure", "describe", "rebuild", "revive", "text_of", "user_traceback"]
 
 _LONGEST_CHAIN = 50
 
@@ -105,7 +105,7 @@ def _take_apart(error: BaseException, place: Any) -> Row:
     state = {name: data for name, value in _state(error) if (data := _dumps(value)) is not None}
     return Row(
         name=f"{kind.__module__}.{kind.__qualname__}",
-        text=_text(error),
+        text=text_of(error),
         cls=_dumps(kind),
         args=_dumps(error.args[:1] if group else error.args),
         state=state,
@@ -118,7 +118,8 @@ def _take_apart(error: BaseException, place: Any) -> Row:
     )
 
 
-def _text(error: BaseException) -> str:
+def text_of(error: BaseException) -> str:
+    """Return what an exception says, also where its own class makes that fail."""
     try:
         return str(error)
     except Exception:  # noqa: BLE001 - a user's __str__ may raise anything

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from dualdag.planning import Plan
 
-__all__ = ["ArtifactRow", "Event", "Listener", "RunResult"]
+__all__ = ["ArtifactRow", "Event", "Listener", "RunResult", "as_group"]
 
 
 class Event(NamedTuple):
@@ -54,6 +54,19 @@ class Event(NamedTuple):
 Listener = Callable[[Event], None]
 
 
+def as_group(failures: Sequence[BaseException]) -> BaseExceptionGroup[BaseException]:
+    """Return the failures of a run that kept going as one exception.
+
+    Parameters
+    ----------
+    failures : sequence of BaseException
+        One at least.
+    """
+    count = len(failures)
+    text = f"{count} task{'s' * (count > 1)} failed; what does not depend on them has run"
+    return BaseExceptionGroup(text, failures)
+
+
 class ArtifactRow(NamedTuple):
     """What became of one artifact.
 
@@ -62,7 +75,7 @@ class ArtifactRow(NamedTuple):
     name : str
         The artifact.
     action : str
-        ``"run"``, ``"reuse"`` or ``"pinned"``: what was done.
+        What was done: ``"run"``, ``"reuse"`` or ``"pinned"``; ``"failed"``, or ``"not run"`` below a failure.
     seconds : float
         What its function took when it ran.
     nbytes : int
@@ -95,7 +108,7 @@ class RunResult:
     rows : tuple of ArtifactRow
         One per artifact, in topological order.
     failures : tuple of BaseException
-        Empty for a run that came to its end.
+        Of a run that kept going and was asked to return them; else empty.
     """
 
     plan: Plan

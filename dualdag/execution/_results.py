@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from dualdag.errors import DualdagError, StoreError
-from dualdag.execution._failures import revive
+from dualdag.execution._failures import revive, text_of
 from dualdag.execution._protocol import Handle, Outcome
 from dualdag.execution._run import Ran
 from dualdag.execution._work import publish
@@ -393,5 +393,5 @@ class Results:
 
 
 def _line(error: BaseException) -> str:
-    first = str(error).partition("\n")[0]
+    first = text_of(error).partition("\n")[0]
     return f"{type(error).__name__}: {first}" if first else type(error).__name__

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from dualdag.errors import CorruptObjectError
 from dualdag.execution._git import git_commit
 from dualdag.execution._result import ArtifactRow
+from dualdag.execution._state import FAILED
 
 if TYPE_CHECKING:
     from dualdag.execution._run import Run
@@ -183,23 +184,22 @@ def _lineage(scheduler: Scheduler, i: int) -> tuple[list[int], dict[str, str]]:
     return sorted(above), inputs
 
 
-def artifact_rows(run: Run, plan: Plan) -> tuple[ArtifactRow, ...]:
+def artifact_rows(scheduler: Scheduler) -> tuple[ArtifactRow, ...]:
     """Return a row for each artifact that was looked at.
 
     Parameters
     ----------
-    run : Run
-        What was done.
-    plan : Plan
-        The last plan.
+    scheduler : Scheduler
+        Of the last plan.
     """
+    run, plan, phase = scheduler.run, scheduler.plan, scheduler.state.phase
     rows = []
     for i in sorted(graph_artifacts(plan)):
         for spec in plan.graph.artifacts(i):
             pin = plan.pins.get(i)
             version = pin if pin is not None and spec.name not in run.versions else run.versions.get(spec.name)
-            ran = i in run.seconds
-            action = "run" if ran else "pinned" if pin is not None else "reuse"
+            done = "run" if i in run.seconds else "pinned" if pin is not None else "reuse"
+            action = done if phase[i] != FAILED else "failed" if i in run.failed else "not run"
             nbytes = version.nbytes if version is not None else 0
             number = version.number if version is not None else None
             rows.append(ArtifactRow(spec.name, action, run.seconds.get(i, 0.0), nbytes, number))

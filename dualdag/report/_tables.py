@@ -98,4 +98,12 @@ def print_table(head: Sequence[str], rows: Sequence[Sequence[str]], *, right: Se
     Console().print(table)
 
 
-_STYLES = {"run": "yellow", "check": "cyan", "reuse": "green", "pinned": "blue", "failed": "red", "done": "green"}
+_STYLES = {
+    "run": "yellow",
+    "check": "cyan",
+    "reuse": "green",
+    "pinned": "blue",
+    "failed": "red",
+    "not run": "red",
+    "done": "green",
+}

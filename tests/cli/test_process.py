@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -62,6 +63,44 @@ def test_keep_going_tells_of_all():
     assert dualdag("get", "fine").stdout == "1\n"
 
 
+def test_keep_going_ends_with_the_table_of_what_was_done():
+    text = FAILING + "dag.task(str)(boom('c')).artifact('below')\n"
+    done = dualdag("run", flow(text), "--keep-going", "--progress", "off")
+    assert done.returncode == 1
+    rows = {line.split("  ")[0]: line for line in done.stdout.splitlines()}
+    assert " run " in rows["fine"]
+    assert " failed" in rows["one"]
+    assert " failed" in rows["two"]
+    assert " not run" in rows["below"]
+    assert done.stdout.endswith("1 task run, 3 failed\n")
+    assert done.stderr.endswith("error: 3 tasks failed; what does not depend on them has run\n\n")
+    document = json.loads(dualdag("run", "flow.py", "--keep-going", "--json").stdout)
+    assert {row["name"]: row["action"] for row in document["artifacts"]} == {
+        "fine": "reuse", "one": "failed", "two": "failed", "below": "not run",
+    }  # fmt: skip
+    assert len(document["error"]["errors"]) == 3
+    assert [row["status"] for row in json.loads(dualdag("log", "--json").stdout)] == ["failed", "failed"]
+
+
+@pytest.mark.parametrize("backend", ["local", "processes"])
+def test_a_group_that_a_task_raises_is_shown_as_it_is(backend):
+    text = "@dag.task\ndef both():\n    raise ExceptionGroup('both', [ValueError('a'), TypeError('b')])\n"
+    done = dualdag("run", flow(text + "both().artifact('x')\n"), "--progress", "off", "--backend", backend)
+    assert done.returncode == 1
+    assert "ValueError: a" in done.stderr
+    assert "in both" in done.stderr
+    assert "in 'x', made at " in done.stderr
+
+
+def test_an_exception_that_can_not_say_what_it_is():
+    text = "class Odd(Exception):\n    def __str__(self):\n        raise RuntimeError('no text')\n"
+    text += "@dag.task\ndef odd():\n    raise Odd\nodd().artifact('x')\n"
+    done = dualdag("run", flow(text))
+    assert done.returncode == 1
+    assert "in odd" in done.stderr
+    assert "in 'x', made at " in done.stderr
+
+
 def test_errors_of_ours_within_a_task_are_failures_of_the_task():
     text = "@dag.task\ndef nested():\n    return dag.run(dag.value(1))\nnested().artifact('x')\n"
     done = dualdag("run", flow(text), "--progress", "off")
@@ -86,6 +125,10 @@ def test_a_flow_that_is_no_python():
     done = dualdag("plan", flow("def f(:\n"), "--json")
     assert done.returncode == 2
     assert "invalid syntax" in json.loads(done.stdout)["error"]["message"]
+    Path("nul.py").write_text("x = 1\0")
+    done = dualdag("plan", "nul.py")
+    assert done.returncode == 2
+    assert "nul.py" in done.stderr
     assert "site-packages" not in done.stderr
 
 
@@ -210,6 +253,66 @@ def test_interrupted_while_a_flow_is_imported():
     process.send_signal(signal.SIGINT)
     assert process.communicate(timeout=30)[1] == "interrupted; what had finished is kept\n"
     assert process.returncode == 130
+
+
+def test_json_may_be_asked_for_before_the_command():
+    flow("dag.task(len)([1]).artifact('x')\n")
+    assert json.loads(dualdag("--json", "plan", "flow.py").stdout)["counts"]["run"] == 1
+    assert json.loads(dualdag("--json", "run", "flow.py").stdout)["executed"] == 1
+    assert json.loads(dualdag("--json", "ls").stdout)[0]["name"] == "x"
+    done = dualdag("--json", "get", "y")
+    assert (done.returncode, json.loads(done.stdout)["error"]["status"]) == (2, 2)
+    for arguments in (["--json"], ["--json", "rnu"], ["rnu", "--json"]):
+        done = dualdag(*arguments)
+        assert (done.returncode, json.loads(done.stdout)["error"]["status"]) == (2, 2)
+    for arguments in (["--json", "--version"], ["--version", "--json"]):
+        assert list(json.loads(dualdag(*arguments).stdout)) == ["version"]
+
+
+def test_alone_it_says_what_there_is():
+    done = dualdag()
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("Usage: dualdag ")
+    assert "error" not in done.stderr
+
+
+@pytest.fixture
+def without_rights():
+    """Return a way to run the command without root's leave to go everywhere."""
+    weaker = []
+    if os.geteuid() == 0:
+        weaker = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"]
+        if shutil.which("setpriv") is None or subprocess.run([*weaker, "true"], check=False).returncode:
+            pytest.skip("needs setpriv, as root may go everywhere")
+
+    def call(*arguments):
+        return subprocess.run([*weaker, *COMMAND, *arguments], capture_output=True, text=True, check=False)
+
+    folder = Path("closed")
+    folder.mkdir()
+    folder.chmod(0)
+    yield call
+    folder.chmod(0o755)
+
+
+def test_places_without_rights_are_one_line(without_rights):
+    flow("dag.task(len)([1]).artifact('x')\n")
+    flow("", "unreadable.py")
+    Path("unreadable.py").chmod(0)
+    assert without_rights("run", "flow.py").returncode == 0
+    for arguments, place in (
+        (["run", "closed/flow.py"], "closed/flow.py"),
+        (["run", "unreadable.py"], "unreadable.py"),
+        (["get", "x", "-o", "closed/x.json"], "closed/x.json"),
+        (["graph", "flow.py", "-o", "closed/x.svg"], "closed/x.svg"),
+        (["run", "x" * 300], "x" * 300),
+    ):
+        done = without_rights(*arguments)
+        assert done.returncode == 2, done.stderr
+        assert done.stderr.startswith("error: ")
+        assert place in done.stderr
+        assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("option", ["--help", "--version"])
