@@ -44,10 +44,7 @@ def read_files(files: FileView, urls: Iterable[str], tokens: Tokens) -> None:
     with ThreadPoolExecutor(max(1, min(_READERS, len(wanted))), "dualdag reader") as pool:
         read = dict(zip(wanted, pool.map(_read, wanted), strict=True))
     tokens.update({url: token for url, (token, _) in read.items()})
-    files.learn({url: digest for url, (_, digest) in read.items()})
-    cache = files._cache
-    if cache is not None:
-        cache.put_many((url, token, digest) for url, (token, digest) in read.items())
+    files.learn({url: digest for url, (_, digest) in read.items()}, tokens)
 
 
 def _read(url: str) -> tuple[FileToken | None, bytes]:
@@ -93,10 +90,7 @@ def note_tokens(plan: Plan, files: FileView, tokens: Tokens) -> bool:
         return False
     tokens.update({url: file_token(url) for url in urls})
     before = {j: files.known.get(j) for j in places}
-    cache = files._cache
-    found = cache.lookup_many(urls) if cache is not None else {}
-    files.learn({url: digest for url, digest in found.items() if digest is not None})
-    unsure = [url for url in urls if found.get(url) is None]
+    unsure = files.recall(urls)
     if unsure:
         read_files(files, unsure, tokens)
     return any(files.known.get(j) != digest for j, digest in before.items())

@@ -11,7 +11,7 @@ from dualdag.hashing import hash_key
 
 if TYPE_CHECKING:
     from dualdag.graph import Graph
-    from dualdag.hashing import DigestCache
+    from dualdag.hashing import DigestCache, FileToken
 
 __all__ = ["FileView", "MissingFileError"]
 
@@ -79,19 +79,36 @@ class FileView:
         self._look_up(dict.fromkeys(url for urls in self._urls.values() for url in urls))
         self._sort(self._urls)
 
-    def learn(self, digests: Mapping[str, bytes]) -> None:
+    def learn(self, digests: Mapping[str, bytes], tokens: Mapping[str, FileToken | None] | None = None) -> None:
         """Take in what was read, so that the next plan knows it.
 
         Parameters
         ----------
         digests : mapping of str to bytes
             Content digests by URL.
+        tokens : mapping of str to FileToken, optional
+            What each file looked like before it was read; with them the cache remembers it.
         """
+        if tokens is not None and self._cache is not None:
+            self._cache.put_many((url, tokens[url], digest) for url, digest in digests.items())
         self._learned.update(digests)
         self._digests.update(digests)
         for url in digests:
             self._missing_urls.pop(url, None)
         self._sort([i for i, urls in self._urls.items() if not digests.keys().isdisjoint(urls)])
+
+    def recall(self, urls: Iterable[str]) -> list[str]:
+        """Take in what the cache knows of files as they look now, and return those it does not know.
+
+        Parameters
+        ----------
+        urls : iterable of str
+            What to look at.
+        """
+        asked = list(urls)
+        found = self._cache.lookup_many(asked) if self._cache is not None else {}
+        self.learn({url: digest for url, digest in found.items() if digest is not None})
+        return [url for url in asked if found.get(url) is None]
 
     def value(self, position: int) -> str | list[str]:
         """Return what a task receives: the path of a file, or the sorted paths of a list of files."""
