@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os.path
 import reprlib
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dualdag.errors import CorruptObjectError
+from dualdag.errors import CorruptObjectError, StoreError
 from dualdag.execution._git import git_commit
 from dualdag.execution._result import ArtifactRow
 from dualdag.execution._state import FAILED
@@ -47,6 +48,8 @@ def publish_versions(scheduler: Scheduler, i: int, record: Record) -> None:
             last = run.store.latest(spec.name)
         except CorruptObjectError:
             last = None
+        if last is not None and last.own_part != scheduler.plan.own_parts[spec.name]:
+            _warn_of_another_flow(run, i, spec, last)
         if last is None or last.digest != record.digest or _gone(run, last, record):
             version = run.store.add_version(_version(scheduler, i, spec, record))
             run.versions[spec.name] = version
@@ -55,6 +58,25 @@ def publish_versions(scheduler: Scheduler, i: int, record: Record) -> None:
         run.versions[spec.name] = last
         if spec.cadence.kind != "change":
             _confirm(scheduler, i, spec, last)
+
+
+def _warn_of_another_flow(run: Run, i: int, spec: ArtifactSpec, last: Version) -> None:
+    """Warn where another flow file gave this name to something else: each would take the other's for its own."""
+    if last.details is None:
+        return
+    try:
+        made_at = json.loads(run.store.get_object(last.details)).get("made_at")
+    except (StoreError, ValueError):
+        return
+    # A file that is gone was renamed; cells of a notebook are no files, and there the later definition holds.
+    if made_at is None or made_at["file"] == spec.site.file or not os.path.isfile(made_at["file"]):  # noqa: PTH113 - never raises
+        return
+    was = f"{made_at['file']}:{made_at['line']}"
+    run.warn(
+        i,
+        f"two flows give the name {spec.name!r} to different things: version {last.number} was made by {was}, "
+        f"and now {spec.site} makes another. Rename one of them, or give each flow a store of its own.",
+    )
 
 
 def _gone(run: Run, last: Version, record: Record) -> bool:
@@ -96,11 +118,11 @@ def _version(scheduler: Scheduler, i: int, spec: ArtifactSpec, record: Record) -
         tz=spec.cadence.tz,
         run=run.run_id,
         function=record.function,
-        details=run.store.put_object(json.dumps(_details(scheduler, i)).encode()),
+        details=run.store.put_object(json.dumps(_details(scheduler, i, spec)).encode()),
     )
 
 
-def _details(scheduler: Scheduler, i: int) -> dict[str, Any]:
+def _details(scheduler: Scheduler, i: int, spec: ArtifactSpec) -> dict[str, Any]:
     """Return what `dualdag why` and `diff` will want to know of a version."""
     run, graph = scheduler.run, scheduler.graph
     above, inputs = _lineage(scheduler, i)
@@ -123,6 +145,7 @@ def _details(scheduler: Scheduler, i: int) -> dict[str, Any]:
         run.commit = git_commit(Path.cwd()) or ""
     return {
         "made": time.time(),
+        "made_at": {"file": spec.site.file, "line": spec.site.line},
         "functions": functions,
         "packages": packages,
         "arguments": arguments,

@@ -101,6 +101,20 @@ def test_an_exception_that_can_not_say_what_it_is():
     assert "in 'x', made at " in done.stderr
 
 
+def test_one_name_in_two_flows_is_a_warning():
+    def made_by(name, text):
+        return dualdag("run", flow(text, name), "--progress", "off").stderr
+
+    assert made_by("one.py", "dag.task(len)([1]).artifact('x')\n") == ""
+    assert made_by("one.py", "\ndag.task(len)([1, 2]).artifact('x')\n") == "", "an edit of the same flow"
+    told = made_by("two.py", "dag.task(str)(1).artifact('x')\n")
+    assert "two flows give the name 'x'" in told
+    assert "one.py:4" in told
+    assert "two.py:3" in told
+    Path("two.py").rename("three.py")
+    assert made_by("three.py", "dag.task(str)(2).artifact('x')\n") == "", "a flow that was renamed"
+
+
 def test_errors_of_ours_within_a_task_are_failures_of_the_task():
     text = "@dag.task\ndef nested():\n    return dag.run(dag.value(1))\nnested().artifact('x')\n"
     done = dualdag("run", flow(text), "--progress", "off")
