@@ -10,7 +10,6 @@ import os
 import re
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from pathlib import Path
@@ -341,17 +340,3 @@ class configure:  # noqa: N801 - used as a function
         with _lock:
             _configured.clear()
             _configured.update(self._before)
-
-
-@contextmanager
-def restored_environment() -> Iterator[None]:
-    """Put the process's environment back as it was, whatever the block (an engine's start) does to it."""
-    before = dict(os.environ)
-    try:
-        yield
-    finally:
-        for name in set(os.environ) - set(before):
-            del os.environ[name]
-        for name, value in before.items():
-            if os.environ.get(name) != value:
-                os.environ[name] = value

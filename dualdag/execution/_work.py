@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from dualdag.errors import CodecError, DualdagError, GraphError, TaskTimeoutError
-from dualdag.execution._copies import bind
+from dualdag.execution._copies import bind, own_copy
 from dualdag.execution._failures import user_traceback
 from dualdag.execution._protocol import Handle, Literal, Outcome, Step
 from dualdag.graph import task_scope
@@ -84,7 +84,7 @@ def perform(step: Step, take: Callable[[Handle], Any], store: Store, *, local: b
     outcome = Outcome(step.id)
     value: Any = None
     try:
-        values = [own_literal(i.value) if type(i) is Literal else take(i) for i in step.inputs]  # type: ignore[arg-type]
+        values = [own_copy(i.value) if type(i) is Literal else take(i) for i in step.inputs]  # type: ignore[arg-type]
         args, kwargs = bind(step.args, step.kwargs, step.names, values)
         del values
     except InputMissingError as error:
@@ -113,13 +113,6 @@ def perform(step: Step, take: Callable[[Handle], Any], store: Store, *, local: b
     except BaseException as error:  # noqa: BLE001 - told as data
         return _failed(outcome, error, retry=False)
     return outcome, value
-
-
-def own_literal(value: Any) -> Any:
-    """Return a copy of a literal, which many steps may share."""
-    from dualdag.execution._copies import own_copy
-
-    return own_copy(value)
 
 
 def _failed(outcome: Outcome, error: BaseException, *, retry: bool) -> tuple[Outcome, None]:

@@ -11,7 +11,6 @@ from dualdag.frames._words import words
 
 __all__ = ["kind_of_grouped", "selected_owner", "view_of"]
 
-_WINDOWS = ("Rolling", "Window", "Expanding", "ExponentialMovingWindow")
 #: Methods that give another view, not a value, and the class of pandas that the view stands for.
 _VIEWS = {
     "rolling": "Rolling",

@@ -19,8 +19,6 @@ from dualdag.frames._views import Indexer, accessor
 __all__ = ["Method", "member", "names_in"]
 
 _INDEXERS = frozenset({"at", "iat", "iloc", "loc"})
-# What a lazy object knows by itself, or asks for in a way of its own.
-_OWN_PROPERTIES = frozenset({"columns", "dtypes", "dtype", "name", "ndim"})
 
 
 class Method:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from dualdag.errors import GraphError
-from dualdag.graph._node import ArtifactSpec, Extra, Node
+from dualdag.graph._node import NO_EXTRA, ArtifactSpec, Extra, Node
 from dualdag.graph._op import Op
 from dualdag.graph._options import DEFAULTS
 from dualdag.graph._task import new_hold
@@ -57,7 +57,7 @@ class Graph:
 
     def extra(self, i: int) -> Extra:
         """Return names, artifacts and options of the node at `i`."""
-        return self.extras.get(i) or _NONE
+        return self.extras.get(i) or NO_EXTRA
 
     def artifacts(self, i: int) -> tuple[ArtifactSpec, ...]:
         """Return the artifacts that the node at `i` is."""
@@ -99,9 +99,6 @@ class Graph:
             for name in dict.fromkeys((*(a.name for a in extra.artifacts), *extra.names)):
                 found.setdefault(name, []).append(i)
         return found
-
-
-_NONE = Extra()
 
 
 @contextmanager
@@ -201,8 +198,8 @@ class _Compiler:
 
 
 def _merge(extras: dict[int, Extra], i: int, first: Node[Any], second: Node[Any]) -> None:
-    one = extras.get(i) or _NONE
-    two = second._extra or _NONE
+    one = extras.get(i) or NO_EXTRA
+    two = second._extra or NO_EXTRA
     options = dict(_effective(first, one))
     for name, value in _effective(second, two).items():
         if name in options and options[name] != value:

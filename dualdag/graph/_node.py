@@ -19,7 +19,7 @@ from dualdag.hashing import combine, hash_key
 if TYPE_CHECKING:
     from dualdag._api import RunOptions
 
-__all__ = ["ArtifactSpec", "Extra", "Node", "assemble", "make_node"]
+__all__ = ["NO_EXTRA", "ArtifactSpec", "Extra", "Node", "assemble", "make_node"]
 
 R = TypeVar("R", covariant=True)
 
@@ -58,7 +58,8 @@ class Extra:
     after: int = 0
 
 
-_NONE = Extra()
+#: What most nodes have.
+NO_EXTRA = Extra()
 _LABEL = re.compile(r"[^A-Za-z0-9_.]+")
 
 
@@ -135,7 +136,7 @@ class Node(_Slots, Generic[R]):
     @property
     def extra(self) -> Extra:
         """Names, artifacts and options of this node."""
-        return self._extra or _NONE
+        return self._extra or NO_EXTRA
 
     @property
     def name(self) -> str | None:

@@ -57,8 +57,6 @@ class RunState:
         How many it can run at once; 0 where that is not known.
     artifacts : dict of int to ArtifactState
         By position; only of artifacts that something is done for.
-    planned : bool
-        Whether there is a plan.
     ended : bool
         Whether the run came to its end.
     """
@@ -71,7 +69,6 @@ class RunState:
     waiting: dict[int, str] = field(default_factory=dict)
     slots: int = 0
     artifacts: dict[int, ArtifactState] = field(default_factory=dict)
-    planned: bool = False
     ended: bool = False
     began: float = field(default_factory=time.monotonic)
     _owner: dict[int, int] | list[int] = field(default_factory=dict)
@@ -137,7 +134,6 @@ class RunState:
 
     def _take_plan(self, plan: Plan) -> None:
         """Count what a plan wants; of a later plan of the same run, what is still to do."""
-        self.planned = True
         counts = plan.counts
         self.total = self.done + counts["run"] + counts["check"]
         graph, actions = plan.graph, plan.actions
