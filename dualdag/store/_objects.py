@@ -6,7 +6,7 @@ import os
 import tempfile
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +61,7 @@ class Objects:
         for part in parts:
             hasher.update(part)
         checksum: bytes = hasher.digest()
-        self._publish(checksum, nbytes, parts)
+        self._publish(checksum, nbytes, lambda: parts)
         return checksum
 
     def put_file(self, path: str) -> tuple[bytes, int]:
@@ -70,19 +70,33 @@ class Objects:
         It is read twice; if it changed in between nothing is stored.
         """
         checksum, nbytes = _sum_of(_pieces(path))
-        self._publish(checksum, nbytes, _checked(path, checksum))
+        self._publish(checksum, nbytes, lambda: _checked(path, checksum))
         return checksum, nbytes
 
-    def _publish(self, checksum: bytes, nbytes: int, parts: Buffers) -> None:
+    def _publish(self, checksum: bytes, nbytes: int, parts: Callable[[], Buffers]) -> None:
         path = object_path(checksum)
         # Far away, a small object is sent at once: asking first would be a second round trip.
-        if self._fs.local is not None or nbytes > _LARGE:
-            size = self._fs.size(path)
-            if size == nbytes:
-                return
-            if size is not None:
-                self._set_aside(checksum)
-        self._fs.put_if_absent(path, parts)
+        first = self._fs.local is not None or nbytes > _LARGE
+        if first and self._is_whole(checksum, nbytes):
+            return
+        if not self._fs.put_if_absent(path, parts()) and not self._is_whole(checksum, nbytes):
+            self._fs.put_if_absent(path, parts())
+
+    def _is_whole(self, checksum: bytes, nbytes: int) -> bool:
+        """Say whether an object is there with the right bytes; what lies damaged in its place is set aside."""
+        path = object_path(checksum)
+        size = self._fs.size(path)
+        if size is None:
+            return False
+        try:
+            if size == nbytes and _sum_of(self._fs.pieces(path))[0] == checksum:
+                return True
+        except FileNotFoundError:  # another writer set it aside
+            return False
+        except OSError as error:
+            raise describe(error, self._fs.url, "read an object") from error
+        self._set_aside(checksum)
+        return False
 
     def has(self, checksums: Iterable[bytes]) -> set[bytes]:
         """Return those of `checksums` that are there."""
