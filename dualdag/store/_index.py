@@ -96,11 +96,11 @@ class Index:
                     if "malformed" not in str(error):
                         break
                     _unlink(path)
-                except sqlite3.DatabaseError:
-                    self._disconnect()
-                    _unlink(path)
                 except OSError:
                     break
+                except _DAMAGED:
+                    self._disconnect()
+                    _unlink(path)
                 else:
                     self._path = path
                     return

@@ -390,3 +390,16 @@ def test_a_version_knows_its_function(url):
     store.add_version(msgspec.structs.replace(a_version(store, "x", 1), function="train"))
     assert store.versions("x")[0].key.startswith("train-")
     assert isinstance(store.latest("x"), Version)
+
+
+def test_an_index_whose_schema_is_damaged(url):
+    store = open_store(url)
+    store.put_records([a_record("x")])
+    path = store._index_path()
+    store.close()
+    data = path.read_bytes()
+    at = data.index(b"CREATE TABLE records")
+    path.write_bytes(data[:at] + b"\xc5\xff\xfe" + data[at + 3 :])
+    for ending in ("-wal", "-shm"):
+        path.with_name(path.name + ending).unlink(missing_ok=True)
+    assert open_store(url).records([a_record("x").trace])
