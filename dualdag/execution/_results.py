@@ -46,7 +46,8 @@ class Results:
         plan, recorder = self.plan, self.run.recorder
         for i, record in plan.aliases.items():
             trace = plan.traces[i]
-            if trace is not None and trace != record.trace:
+            # The record's own trace key is among them where what it led to can't be read.
+            if trace is not None:
                 recorder.alias(trace, record)
         for i in plan.roots:
             if i in plan.records:

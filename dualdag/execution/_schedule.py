@@ -139,9 +139,9 @@ class Scheduler:
         """
         state = self.state
         trace, late = self.trace(i), self.run.late
-        digest = late.get(self.actions.get(i, b""))
-        if digest is not None:
-            # Another name of a superseded result is superseded with it.
+        digest = state.digest[i]
+        if digest is not None and (trace in late or self.actions.get(i) in late):
+            # What is in force is what was just taken; further names of a superseded result follow it.
             late[trace] = digest
         state.effective[i] = effective_key(trace, late)
         if i in self.plan.forced:

@@ -128,7 +128,9 @@ class Records:
                     # It is there, though no listing tells of it yet.
                     self._read([number])
             self._add([(number, data[:HEAD], batch)])
-            found = self._in_force([record.action for record in records])
+            named = [*((record.trace, record) for record in records), *aliases]
+            found = self._in_force([record.action for _, record in named])
+            self._superseding.mend((trace, found.get(record.action, record)) for trace, record in named)
         return [found.get(record.action, record) for record in records]
 
     # Look-ups.

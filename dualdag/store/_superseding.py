@@ -7,6 +7,8 @@ import warnings
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
 
+import msgspec
+
 from dualdag.errors import CorruptObjectError
 from dualdag.store._facts import Batch, Fact, Record
 from dualdag.store._fs import FileSystem, shown
@@ -55,6 +57,8 @@ class Superseding:
         #: Action keys whose further trace keys were looked for.
         self._looked: set[bytes] = set()
         self._digests: dict[bytes, bytes] | None = None
+        #: Keys whose newest fact can't be read.
+        self._lost: set[bytes] = set()
 
     def refresh(self) -> None:
         """Look again at the next question."""
@@ -119,12 +123,29 @@ class Superseding:
 
     def add(self, record: Record) -> None:
         """Write the next fact under the action key and the trace key; `digests` was asked before."""
-        assert self._digests is not None and self._read is not None  # noqa: S101, PT018 - so it says above
-        for key in dict.fromkeys((record.action, record.trace)):
+        self._write(record, (record.action, record.trace))
+
+    def mend(self, named: Iterable[tuple[bytes, Record]]) -> None:
+        """Write the next fact of keys whose newest can't be read: else they would count as absent for ever.
+
+        Parameters
+        ----------
+        named : iterable of (bytes, Record)
+            Trace keys, and what is in force for their action keys.
+        """
+        for trace, record in named if self._lost else ():
+            lost = [key for key in (record.action, trace) if key in self._lost]
+            if lost:
+                self._write(msgspec.structs.replace(record, trace=trace), lost)
+
+    def _write(self, record: Record, keys: Iterable[bytes]) -> None:
+        assert self._digests is not None  # noqa: S101 - it was asked before
+        for key in dict.fromkeys(keys):
             number = self._newest.get(key, 0) + 1
             while not self._fs.put_if_absent(_path(key, number), [seal(Fact(record), _path(key, number))]):
                 number += 1
             self._newest[key] = number
+            self._lost.discard(key)
             self._take(key, number, record)
         for key in (record.action, *self._followers.get(record.action, ())):
             self._tell(self._digests, key)
@@ -164,10 +185,13 @@ class Superseding:
         known = self._read
         asked = [(key, number) for key, number in self._newest.items() if known.get(key, (0,))[0] != number]
         datas = self._fs.get_many([_path(key, number) for key, number in asked])
+        self._lost = set()
         for (key, number), data in zip(asked, datas, strict=True):
             made = self._unsealed(key, number, data or b"")
             if made is not None:
                 self._take(key, number, made)
+            else:
+                self._lost.add(key)
 
     def _unsealed(self, key: bytes, number: int, data: bytes) -> Record | None:
         path = _path(key, number)
@@ -189,7 +213,7 @@ class Superseding:
         return None
 
     def _in_force(self, key: bytes) -> Record | None:
-        if key in self._newest and self._of(key) is None:
+        if key in self._lost:
             return None
         action = self._followed.get(key, key)
         return self._of(action if action in self._newest else key)

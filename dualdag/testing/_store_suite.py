@@ -103,6 +103,16 @@ class StoreSuite:
         assert store.save({"a": 1}) == saved
         assert store.load(saved.checksum, saved.codec) == {"a": 1}
 
+    @pytest.mark.parametrize("size", [3, 3 << 20])
+    def test_writing_an_object_again_mends_it(self, store: Store, tmp_path: Path, size: int) -> None:
+        file = tmp_path / "file"
+        file.write_bytes(b"x" * size)
+        saved = store.save(b"x" * size)
+        for value in (b"x" * size, File(file)):
+            self.damage(store, f"objects/{saved.checksum.hex()[:2]}/{saved.checksum.hex()[2:]}")
+            assert store.save(value).checksum == saved.checksum
+            assert store.get_object(saved.checksum) == b"x" * size
+
     def test_large_values_and_files(self, store: Store, tmp_path: Path) -> None:
         large = bytes(range(256)) * (1 << 14) + b"end"
         saved = store.save(large)
@@ -188,6 +198,24 @@ class StoreSuite:
         self.damage(store, f"facts/{first.trace.hex()}-000001")
         with pytest.warns(UserWarning, match="damaged"):
             assert open_store(url).records([first.trace]) == {}
+
+    @pytest.mark.parametrize("lost", [["trace"], ["action"], ["action", "trace"]])
+    def test_an_unreadable_fact_is_followed_by_the_next(self, store: Store, url: str, lost: list[str]) -> None:
+        first, second, third = (a_record("x", d) for d in ("first", "second", "third"))
+        store.put_records([first])
+        store.supersede(second)
+        for key in lost:
+            self.damage(store, f"facts/{getattr(first, key).hex()}-000001")
+        self.forget_index(store)
+        again = open_store(url)
+        with pytest.warns(UserWarning, match="damaged"):
+            assert again.records([first.trace]) == {}
+        won = third if "action" in lost else second
+        assert again.put_records([third]) == [won]
+        for opened in (again, open_store(url)):
+            keys = [first.trace, first.action]
+            assert opened.records(keys) == dict.fromkeys(keys, won)
+            assert opened.superseded() == dict.fromkeys(keys, won.digest)
 
     def test_a_damaged_batch_counts_as_absent(self, url: str) -> None:
         store = open_store(url)

@@ -59,3 +59,29 @@ def test_no_name_of_a_refreshed_result_leads_back_to_the_older_one(store, tmp_pa
     assert run("v", refresh=["fetched"])[0] == 3
     assert [run(text)[0] for text in ("v", "v\n", "v\n\n")] == [3, 3, 3]
     assert len(counter.read_text()) == 3
+
+
+@pytest.mark.parametrize("lost", [0, 1, 2])
+def test_a_damaged_fact_heals(store, tmp_path, lost):
+    """Whatever is made in its stead is in force from then on, for all users alike."""
+    counter = tmp_path / "counter"
+    counter.write_text("")
+    node = fetch("text", str(counter)).named("fetched")
+    targets = [node, pair(node)]
+    for _ in range(2):
+        dag.run(targets, store=store)
+        dag.run(targets, store=store, refresh=["fetched"])
+        facts = sorted(Path(store, "facts").iterdir(), key=lambda path: (path.stat().st_mtime_ns, path.name))[-2:]
+        dag.store(store).close()
+        for path in facts[lost : lost + 1] or facts:
+            path.chmod(0o644)
+            path.write_bytes(path.read_bytes()[:-1])
+        for path in Path(store, "cache").glob("index*"):
+            path.unlink()
+        with pytest.warns(UserWarning, match="damaged"):
+            fetched, below = dag.run(targets, store=store)
+        assert below[:2] == list(fetched)
+        assert fetched[1] >= len(counter.read_text())
+        plan = dag.plan(targets, store=store)
+        assert [p.action for p in plan.nodes] == ["reuse"] * 2
+        assert dag.run(targets, store=store) == [fetched, below]
