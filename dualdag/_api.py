@@ -209,6 +209,13 @@ def plan(
     Plan
         ``print(plan)`` is a table; ``plan.counts`` and ``plan.nodes`` are its parts.
 
+    Raises
+    ------
+    GraphError
+        When the graph makes no sense, no node is in `x`, or `refresh` names nothing of it.
+    StoreError
+        When the store can't be read.
+
     Examples
     --------
     >>> import dualdag as dag
@@ -238,6 +245,11 @@ def load(name: str, version: int | None = None, store: Any = None) -> Any:
         Which version; the newest by default.
     store : str or path, optional
         Where results live.
+
+    Returns
+    -------
+    object
+        The value; yours to change.
 
     Raises
     ------
@@ -276,6 +288,22 @@ def register(
         Takes an instance, returns bytes or text that are equal for equal content.
     codec : pair of callables, optional
         ``(encode, decode)``: instance to bytes, and back.
+
+    Raises
+    ------
+    FingerprintError
+        For a class whose digest is fixed, such as `list`.
+
+    Examples
+    --------
+    >>> import dualdag as dag
+    >>> class Ruler:
+    ...     def __init__(self, cm):
+    ...         self.cm = cm
+    >>> codec = (lambda ruler: str(ruler.cm).encode(), lambda data: Ruler(int(data)))
+    >>> dag.register(Ruler, digest=lambda ruler: str(ruler.cm), codec=codec)
+    >>> dag.value(Ruler(30)) == dag.value(Ruler(30))
+    True
     """
     if digest is not None:
         from dualdag.hashing import register as register_digest
@@ -288,7 +316,15 @@ def register(
 
 
 def shutdown() -> None:
-    """Close the clusters and pools that dualdag started; also done at exit."""
+    """Close the clusters and pools that dualdag started; also done at exit.
+
+    What was there before dualdag stays open, and the next run starts what it needs.
+
+    Examples
+    --------
+    >>> import dualdag as dag
+    >>> dag.shutdown()
+    """
     from dualdag import execution
 
     execution.shutdown()

@@ -73,7 +73,7 @@ def plan(arguments: tuple[str, ...], given: Mapping[str, str], refresh: tuple[st
     return _output.of_plan(_api.plan(list(chosen.values()), store=store, refresh=refresh))
 
 
-@click.option("--output", "-o", metavar="FILE", help="A .svg, .html, .dot or .mmd file; without it, DOT on stdout.")
+@click.option("--output", "-o", metavar="FILE", help="A .svg, .html, .png, .dot or .mmd file; else DOT on stdout.")
 def graph(arguments: tuple[str, ...], given: Mapping[str, str], store: str | None, output: str | None) -> Answer:
     """Draw the graph of a flow, coloured by its plan."""
     from dualdag.cli import _picture

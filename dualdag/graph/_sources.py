@@ -51,6 +51,11 @@ def file(url: str | os.PathLike[str]) -> Node[str]:
     Node
         Its value is the absolute path, or the URL as given.
 
+    Raises
+    ------
+    GraphError
+        For what is no path and no URL.  A file that is not there is told of by the plan.
+
     Examples
     --------
     >>> import dualdag as dag
@@ -70,6 +75,25 @@ def files(glob: str | os.PathLike[str]) -> Node[list[str]]:
     ----------
     glob : str or path
         A pattern of a local path or of any fsspec URL; ``**`` looks into folders.
+
+    Returns
+    -------
+    Node
+        Its value is the list of paths, each as `file` gives one.
+
+    Raises
+    ------
+    GraphError
+        For what is no path and no URL.
+
+    Examples
+    --------
+    >>> import dualdag as dag
+    >>> @dag.task
+    ... def count(paths):
+    ...     return len(paths)
+    >>> count(dag.files("data/*.csv")).inputs[0].label
+    'data/*.csv'
     """
     text = _url(glob, "dag.files")
     own = hash_key(b"files", text.replace(os.sep, "/").encode())
@@ -86,6 +110,22 @@ def value(obj: T, name: str | None = None) -> Node[T]:
         Anything with a content; it must not be changed afterwards.
     name : str or None
         A name, as for ``.named``.
+
+    Returns
+    -------
+    Node
+        Its value is `obj`.
+
+    Raises
+    ------
+    CodecError
+        For what has no content to hash, such as a generator.
+
+    Examples
+    --------
+    >>> import dualdag as dag
+    >>> dag.value([1, 2]) == dag.value([1, 2], name="pair")
+    True
     """
     from dualdag.graph._containers import snapshot
 
@@ -125,6 +165,13 @@ def params(_check: bool = True, /, **values: Any) -> Iterator[None]:
     ------
     ConfigError
         At the end of the block, for a name that was not asked for.
+
+    Examples
+    --------
+    >>> import dualdag as dag
+    >>> with dag.params(days=3):
+    ...     dag.param("days", 7)
+    3
     """
     given = _Given(values)
     seen = _Given({})
@@ -150,6 +197,11 @@ def param(name: str, default: T, type: type[T] | None = None) -> T:
         The value where nothing sets it.
     type : type or None
         What it must be; None takes the default's type.
+
+    Returns
+    -------
+    object
+        What was set, read as that type; else `default`.
 
     Raises
     ------

@@ -120,6 +120,18 @@ def build(recipe: Recipe, folder: str) -> list[Node[Any]]:
         The steps.
     folder : str
         Where its files are.
+
+    Returns
+    -------
+    list of Node
+        In the order of the targets; `evaluate` tells what each must give.
+
+    Examples
+    --------
+    >>> recipe = Recipe((Step("value", (2,)), Step("call", (Ref(0),))), targets=(1,))
+    >>> nodes = build(recipe, ".")
+    >>> [node.compute(store="memory://docs-build") for node in nodes] == evaluate(recipe, ".")
+    True
     """
     nodes: list[Node[Any]] = []
 
@@ -173,6 +185,16 @@ def evaluate(recipe: Recipe, folder: str) -> list[Any]:
         The steps.
     folder : str
         Where its files are.
+
+    Returns
+    -------
+    list
+        A value for each target.
+
+    Examples
+    --------
+    >>> evaluate(Recipe((Step("value", (2,)),), targets=(0,)), ".")
+    [2]
     """
     values: list[Any] = []
 
@@ -231,6 +253,18 @@ def recipes(
         What artifacts' cadences are drawn from.
     artifacts : bool
         Whether steps are named and made artifacts.
+
+    Returns
+    -------
+    Recipe
+        For `build` and `evaluate`; any target is a step of it.
+
+    Examples
+    --------
+    >>> from hypothesis import given
+    >>> @given(recipes(max_steps=4))
+    ... def test_every_target_is_built(recipe):
+    ...     assert len(build(recipe, ".")) == len(recipe.targets)
     """
     files_there, chosen = tuple(names), tuple(cadences)
     steps: list[Step] = []
