@@ -110,10 +110,11 @@ def test_a_million_keys_against_an_empty_store_cost_no_look_up(tmp_path):
 
 #: Stored bytes are unpickled in one place.
 DECODES = {"store/_codecs.py"}
-#: These unpickle what this run's own processes sent each other (jobs, failures, copies of arguments) and
-#: never see stored bytes.
+#: These unpickle what this run's own processes sent each other (jobs, failures, copies of arguments,
+#: what was registered) and never see stored bytes.
 PIPES = {
-    f"execution/{name}.py" for name in ("_payload", "_failures", "_copies", "embedded/_worker", "embedded/_processes")
+    f"execution/{name}.py"
+    for name in ("_classes", "_payload", "_failures", "_copies", "embedded/_worker", "embedded/_processes")
 }
 
 
