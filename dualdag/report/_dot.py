@@ -48,7 +48,8 @@ def dot_text(picture: Picture, layout: Layout) -> str:
 def _arrow(arrow: Arrow, layout: Layout) -> str:
     options = ["style=invis"] if arrow.hidden else []
     if arrow.bundle is not None:
-        side = "ltail" if layout.bundles[arrow.bundle].into else "lhead"
+        inside = any(arrow.start in cell for cell in layout.bundles[arrow.bundle].cells)
+        side = "ltail" if inside else "lhead"
         options.append(f"{side}=cluster_{arrow.bundle}, penwidth=2")
     look = f" [{', '.join(options)}]" if options else ""
     return f"  n{arrow.start} -> n{arrow.end}{look}"

@@ -52,11 +52,14 @@ class Bundle:
         The box that takes all of them, or that all of them take; None for boxes without any arrow.
     into : bool
         Whether the box takes them.
+    shared : tuple of int
+        The boxes that every place takes; each has one arrow to the whole grid.
     """
 
     cells: list[list[int]]
     end: int | None
     into: bool = True
+    shared: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +141,8 @@ def _bundles(picture: Picture) -> list[Bundle]:
     for b, inputs in above.items():
         alone = [a for a in inputs if len(below[a]) == 1]
         if len(alone) > _MANY:
-            bundles.append(Bundle([_cell(a, above, below) for a in alone], b))
+            cells = [_cell(a, above, below) for a in alone]
+            bundles.append(Bundle(cells, b, shared=_shared(cells, above)))
     taken = {k for bundle in bundles for cell in bundle.cells for k in cell}
     for a, users in below.items():
         ends = [b for b in users if b not in below and len(above[b]) == 1]
@@ -150,6 +154,12 @@ def _bundles(picture: Picture) -> list[Bundle]:
     # A grid within a cell of another would be a grid of its own: the outer one is taken apart.
     inner = {b.end for b in bundles if b.into}
     return [b for b in bundles if not any(k in inner for cell in b.cells for k in cell)]
+
+
+def _shared(cells: list[list[int]], above: dict[int, list[int]]) -> tuple[int, ...]:
+    """Return what stands above every cell, where nothing else stands above any of them."""
+    inputs = {frozenset(above.get(cell[0], ())) for cell in cells}
+    return tuple(sorted(inputs.pop())) if len(inputs) == 1 else ()
 
 
 def _cell(box: int, above: dict[int, list[int]], below: dict[int, list[int]]) -> list[int]:
@@ -164,7 +174,7 @@ def _cell(box: int, above: dict[int, list[int]], below: dict[int, list[int]]) ->
 
 
 def _arrows(picture: Picture, bundles: list[Bundle], along: float, aside: float, wish: float) -> list[Arrow]:
-    bundled: dict[tuple[int, int], int] = {}
+    bundled: set[tuple[int, int]] = set()
     arrows = []
     for number, bundle in enumerate(bundles):
         count = len(bundle.cells)
@@ -176,13 +186,16 @@ def _arrows(picture: Picture, bundles: list[Bundle], along: float, aside: float,
             arrows += [Arrow(one[-1], two[0], hidden=True) for one, two in pairwise(line)]
         if bundle.end is None:
             continue
-        ends = [line[-1][-1] if bundle.into else line[0][0] for line in lines]
-        for k, box in enumerate(ends):
-            pair = (box, bundle.end) if bundle.into else (bundle.end, box)
-            shown = k == (len(lines) - 1) // 2
-            arrows.append(Arrow(*pair, hidden=not shown, bundle=number if shown else None))
+        into = bundle.shared if bundle.into else (bundle.end,)
+        pairs = [(box, line[0][0]) for box in into for line in lines]
+        pairs += [(line[-1][-1], bundle.end) for line in lines if bundle.into]
+        for k, (a, b) in enumerate(pairs):
+            shown = k % rows == (rows - 1) // 2
+            arrows.append(Arrow(a, b, hidden=not shown, bundle=number if shown else None))
         for cell in bundle.cells:
-            bundled[(cell[-1], bundle.end) if bundle.into else (bundle.end, cell[0])] = number
+            bundled.update((box, cell[0]) for box in into)
+            if bundle.into:
+                bundled.add((cell[-1], bundle.end))
     return arrows + [Arrow(a, b) for a, b in picture.edges if (a, b) not in bundled]
 
 

@@ -16,6 +16,7 @@ from dualdag.errors import BackendNotInstalledError, ConfigError
 from dualdag.graph import compile_graph
 from dualdag.report import FORMATS, draw
 from dualdag.report._boxes import picture_of
+from dualdag.report._dot import dot_text
 from dualdag.report._layout import layouts_of
 
 HOSTILE = 'a"b\\N<script>alert(1)</script>&amp;]]>`#|{}--'
@@ -137,6 +138,20 @@ class TestLayout:
         assert len(bundle.cells) == 40
         assert {len(cell) for cell in bundle.cells} == {2}
         assert len([a for a in layout.arrows if a.bundle is not None]) == 1
+
+    def test_what_a_whole_grid_takes_has_one_arrow_to_it(self):
+        parts = [step("part")(i) for i in range(200)]
+        groups = [step(f"group_{i}")(parts[i::25]).artifact(f"group_{i}") for i in range(25)]
+        picture = picture_of(
+            compile_graph([step("total")([step("model")(g).artifact(f"m{k}") for k, g in enumerate(groups)])])
+        )
+        layout = layouts_of(picture)[0]
+        (bundle,) = layout.bundles
+        assert [picture.boxes[k].title for k in bundle.shared] == ["part x 200"]
+        assert len([a for a in layout.arrows if a.bundle is not None]) == 2
+        assert [a for a in layout.arrows if a.start in bundle.shared and not a.hidden and a.bundle is None] == []
+        dot = dot_text(picture, layout)
+        assert (dot.count("lhead=cluster_0"), dot.count("ltail=cluster_0")) == (1, 1)
 
     def test_boxes_without_arrows_are_a_grid(self):
         layout = layouts_of(picture_of(compile_graph([step(f"alone_{i}")(i) for i in range(50)])))[0]
