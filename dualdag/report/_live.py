@@ -84,9 +84,10 @@ class Live:
 
         state = self.state
         table = Table.grid(padding=(0, 1), pad_edge=False)
-        table.add_column(max_width=28, no_wrap=True)
-        table.add_column(width=30)
-        table.add_column(justify="right", no_wrap=True)
+        bar = min(30, max(6, self._console.width - 46))
+        table.add_column(min_width=10, max_width=28, no_wrap=True)
+        table.add_column(width=bar)
+        table.add_column(justify="right", no_wrap=True, min_width=2 * len(str(state.total)) + 1)
         table.add_column(no_wrap=True, overflow="ellipsis")
         rows = _chosen(list(state.artifacts.values()), min(_MOST_ROWS, self._console.height - 4))
         for artifact in rows:
@@ -117,7 +118,7 @@ def _add(table: Table, name: str, state: ArtifactState | RunState, text: str) ->
 
     done = state.ran + state.found + state.failed
     total = max(state.total, 1)
-    bar = ProgressBar(total=total, completed=total if state.ended else min(done, total), width=30)
+    bar = ProgressBar(total=total, completed=total if state.ended else min(done, total))
     style = "red" if state.failed else "green" if state.ended else ""
     table.add_row(Text(name, style=style), bar, f"{done}/{state.total}", Text(text, style="dim"))
 

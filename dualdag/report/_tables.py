@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Literal
 
 __all__ = ["bytes_text", "print_table", "seconds_text", "table_text", "when_text"]
 
@@ -92,12 +93,19 @@ def print_table(head: Sequence[str], rows: Sequence[Sequence[str]], *, right: Se
 
     table = Table(box=box.SIMPLE_HEAD)
     for i, title in enumerate(head):
-        table.add_column(title, justify="right" if i in right else "left")
+        longest = max(len(word) for row in (head, *rows) for word in (str(row[i]).split() or [""]))
+        side: Literal["left", "right"] = "right" if i in right else "left"
+        table.add_column(title, justify=side, overflow="fold", min_width=min(longest, _NARROW))
     for row in rows:
         table.add_row(*[Text(cell, style=_STYLES.get(cell, "")) for cell in row])
-    Console().print(table)
+    console = Console()
+    # In a window too narrow for the table its lines go on below, as those of any program; nothing is cut off.
+    needed = console.measure(table, options=console.options.update(width=1000)).minimum
+    console.print(table, width=max(console.width, needed), crop=False)
 
 
+#: How narrow a column becomes before a word in it is broken.
+_NARROW = 12
 _STYLES = {
     "run": "yellow",
     "check": "cyan",

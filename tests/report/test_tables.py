@@ -64,6 +64,26 @@ def test_table_on_a_terminal_takes_text_as_it_is(monkeypatch):
     assert text.isascii()
 
 
+@pytest.mark.parametrize("columns", [1, 20, 80, 200])
+def test_table_on_a_terminal_loses_nothing_however_narrow(monkeypatch, columns):
+    class Terminal(io.StringIO):
+        encoding = "utf-8"
+
+        def isatty(self):
+            return True
+
+    screen = Terminal()
+    monkeypatch.setattr(sys, "stdout", screen)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    cells = ["n" * 150, "12", "2026-11-21 10:33:39", "naïve 日本", "never run with this function"]
+    print_table(["artifact", "version", "made", "label", "reason"], [cells])
+    text = screen.getvalue()
+    assert text.count("n" * 12) >= 1
+    assert text.count("n") >= 150
+    for word in ("artifact", "version", "2026-11-21", "10:33:39", "日本", "function"):
+        assert word in text
+
+
 def test_a_short_plan_has_a_row_per_node():
     part = dag.task(lambda i: i)
     rows = plan_rows(dag.plan([part(i) for i in range(5)], store="memory://tables"))
