@@ -101,7 +101,8 @@ def print_table(head: Sequence[str], rows: Sequence[Sequence[str]], *, right: Se
     console = Console()
     # In a window too narrow for the table its lines go on below, as those of any program; nothing is cut off.
     needed = console.measure(table, options=console.options.update(width=1000)).minimum
-    console.print(table, width=max(console.width, needed), crop=False)
+    console.width = max(console.width, needed)
+    console.print(table)
 
 
 #: How narrow a column becomes before a word in it is broken.
