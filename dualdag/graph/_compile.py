@@ -200,6 +200,11 @@ class _Compiler:
 def _merge(extras: dict[int, Extra], i: int, first: Node[Any], second: Node[Any]) -> None:
     one = extras.get(i) or NO_EXTRA
     two = second._extra or NO_EXTRA
+    if first._op.kind in {"file", "files"} and first._args != second._args:
+        raise GraphError(
+            f"{first._op.label!r} means {first._args[0]} at {first._site} and {second._args[0]} at {second._site}, "
+            "as the working folder changed in between: give absolute paths."
+        )
     options = dict(_effective(first, one))
     for name, value in _effective(second, two).items():
         if name in options and options[name] != value:

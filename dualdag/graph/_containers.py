@@ -43,7 +43,8 @@ def map_nodes(obj: Any, replace: Callable[[Any], Any]) -> Any:
             return obj
         made = copy.copy(obj) if kind is not dict else {}
         made.clear()
-        made.update(pairs)
+        for key, value in pairs:  # .update() of a Counter counts
+            made[key] = value
         return made
     if dataclasses.is_dataclass(obj) and not isinstance(obj, type):
         return _map_dataclass(obj, replace)

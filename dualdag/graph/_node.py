@@ -88,10 +88,14 @@ class Node(_Slots, Generic[R]):
 
     __slots__ = ()
 
+    def __init__(self, *_: object, **__: object) -> None:
+        raise TypeError("a Node is made by calling a task, or by dag.file, dag.files or dag.value.")
+
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"{self!r} is frozen: .named(), .options() and .artifact() return a new node.")
 
-    __delattr__ = __setattr__  # type: ignore[assignment]
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"{self!r} is frozen: nothing can be taken from it.")
 
     @property
     def key(self) -> str:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import date, time
 from typing import Any, TypeVar, cast
 
 from dualdag.errors import ConfigError, GraphError, did_you_mean
@@ -216,6 +217,7 @@ def param(name: str, default: T, type: type[T] | None = None) -> T:
     3
     """
     outside_tasks("dag.param")
+    type = _class(name, type)
     wanted = type if type is not None else (default.__class__ if default is not None else None)
     for given in reversed(_given.get()):
         given.used.add(name)
@@ -225,6 +227,14 @@ def param(name: str, default: T, type: type[T] | None = None) -> T:
     if type is not None and default is not None and not _fits(default, type):
         raise ConfigError(f"dag.param({name!r}): the default {default!r} is no {type.__name__}.")
     return default
+
+
+def _class(name: str, given: Any) -> Any:
+    """Return the class that was asked for, `list` for ``list[int]``."""
+    found = getattr(given, "__origin__", given)
+    if found is not None and not isinstance(found, type):
+        raise ConfigError(f"dag.param({name!r}): type={given!r} is no class: use one such as int, str or list.")
+    return found
 
 
 def _fits(value: object, wanted: type) -> bool:
@@ -250,7 +260,8 @@ def _read(name: str, value: Any, wanted: type | None) -> Any:
 
 def _parse(text: str, wanted: type) -> Any:
     if wanted is bool:
-        known = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+        known = {"true": True, "yes": True, "1": True, "on": True}
+        known |= {"false": False, "no": False, "0": False, "off": False}
         if text.lower() not in known:
             raise ValueError(text)
         return known[text.lower()]
@@ -261,4 +272,5 @@ def _parse(text: str, wanted: type) -> Any:
         if not isinstance(value, wanted):
             raise ValueError(text)
         return value
-    return wanted(text)
+    make: Any = wanted.fromisoformat if issubclass(wanted, (date, time)) else wanted  # a datetime is a date
+    return make(text)

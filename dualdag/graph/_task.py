@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import operator
+from collections import Counter
 from collections.abc import Callable, Mapping
 from types import MethodType
 from typing import Any, Generic, ParamSpec, TypeVar, Unpack, cast, overload
@@ -104,7 +105,10 @@ class Task(Generic[P, R]):
             return assemble(op, nodes, None, nodes, own, combine(own, [n._key for n in nodes]), caller_site(), None)
         inputs: list[Node[Any]] = []
         own = own_hash(op, encode(args, inputs))
-        kept = args if all(type(arg) in _PLAIN for arg in args) else tuple([snapshot(arg) for arg in args])
+        if all(type(arg) in _PLAIN for arg in args):
+            return make_node(op, args, None, tuple(inputs), own, caller_site())
+        kept = tuple([snapshot(arg) for arg in args])
+        self._check_places(inputs, kept)
         return make_node(op, kept, None, tuple(inputs), own, caller_site())
 
     def _bound_call(self, op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Node[R]:
@@ -117,8 +121,22 @@ class Task(Generic[P, R]):
         if counted[1]:
             body += encode(tuple(counted[1].items()), inputs)
         kept = {name: snapshot(value) for name, value in named.items()} or None
-        own = own_hash(op, body)
-        return make_node(op, tuple([snapshot(a) for a in positional]), kept, tuple(inputs), own, caller_site(3))
+        stand = tuple([snapshot(a) for a in positional])
+        self._check_places(inputs, (stand, kept))
+        return make_node(op, stand, kept, tuple(inputs), own_hash(op, body), caller_site(3))
+
+    def _check_places(self, inputs: list[Node[Any]], kept: object) -> None:
+        """Refuse a node that was hashed where no value can take its place, such as an object's attribute."""
+        if not inputs:
+            return
+        found = Counter([node._key for node in nodes_in(kept)])
+        for node in inputs:
+            found[node._key] -= 1
+            if found[node._key] < 0:
+                raise GraphError(
+                    f"{self.label}() at {caller_site()}: {node!r} stands inside an object where its value can't "
+                    "take its place: pass it as an argument, or in a list, tuple, dict, set or dataclass."
+                )
 
     def _normalise(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Give each meaning one spelling: f(1) and f(x=1), a default left out or written out."""

@@ -308,7 +308,7 @@ def encode(obj: Any, nodes: list[Any] | None = None) -> bytes:
     Raises
     ------
     FingerprintError
-        For what has no content that can be told: a lock is none, a socket neither.
+        For what has no content that can be told, such as a socket or a generator.
 
     Examples
     --------

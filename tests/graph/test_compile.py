@@ -77,6 +77,16 @@ def test_equal_graphs_built_twice_merge_in_no_time():
     assert graph.named() == {"top": [2000]}
 
 
+def test_one_relative_path_in_two_folders(tmp_path, monkeypatch):
+    one = add(dag.file("rows.csv"), 1)
+    compile_graph([one, add(dag.file("rows.csv"), 1)])
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path / "other")
+    for pair in ([one, add(dag.file("rows.csv"), 2)], [one, add(dag.file("rows.csv"), 1)]):
+        with pytest.raises(dag.GraphError, match=r"rows\.csv.*absolute"):
+            compile_graph(pair)
+
+
 def test_one_name_for_two_keys_names_both_places():
     with pytest.raises(dag.GraphError, match=r"'x': .*test_compile.py:\d+ and .*test_compile.py:\d+"):
         compile_graph([add(1, 2).artifact("x"), add(1, 3).artifact("x")])

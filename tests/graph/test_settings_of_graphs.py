@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -81,14 +82,34 @@ def test_params():
 
 @pytest.mark.parametrize(
     ("text", "default", "value"),
-    [("3", 1, 3), ("0.5", 1.0, 0.5), ("yes", False, True), ("a b", "x", "a b"), ("[1, 2]", [0], [1, 2])],
+    [
+        ("3", 1, 3),
+        ("0.5", 1.0, 0.5),
+        ("yes", False, True),
+        ("a b", "x", "a b"),
+        ("[1, 2]", [0], [1, 2]),
+        ("on", False, True),
+        ("2024-01-31", date(2020, 1, 1), date(2024, 1, 31)),
+    ],
 )
 def test_params_from_a_command_line(text, default, value):
     with dag.params(p=Raw(text)):
         assert dag.param("p", default) == value
 
 
-@pytest.mark.parametrize(("text", "default"), [("x", 1), ("maybe", True), ("{}", [0]), ("1.5", 2)])
+def test_classes_of_params():
+    with dag.params(p=Raw("[1]")):
+        assert dag.param("p", None, type=list[int]) == [1]
+    with dag.params(p=[1]):
+        assert dag.param("p", None, type=list[int]) == [1]
+    for wrong in (int | None, "int", 3):
+        with pytest.raises(dag.ConfigError, match="is no class"):
+            dag.param("p", 1, type=wrong)
+
+
+@pytest.mark.parametrize(
+    ("text", "default"), [("x", 1), ("2024-13-01", date(2020, 1, 1)), ("maybe", True), ("{}", [0]), ("1.5", 2)]
+)
 def test_params_of_a_wrong_type(text, default):
     with pytest.raises(dag.ConfigError, match="--param p="), dag.params(p=Raw(text)):
         dag.param("p", default)
