@@ -55,6 +55,25 @@ def test_a_registered_class_goes_wherever_values_go(backend, tmp_path, taught):
         assert [wire.length for wire in dag.load("both")["wires"]] == [3, 4]
 
 
+def test_a_file_inside_another_result_is_told_of(tmp_path):
+    @dag.task
+    def several(folder):
+        (folder / "part").write_text("x")
+        return {"files": [dag.File(folder / "part")]}
+
+    with pytest.raises(dag.CodecError, match="nout="):
+        dag.run(several(tmp_path), store="memory://files-inside", backend="sync")
+
+
+def test_arguments_of_any_name():
+    @dag.task
+    def call(x, self=1, op=2, fn=3, **more):
+        return x, self, op, fn, more
+
+    got = dag.run(call(0, self=4, op=5, fn=6, args=7, kwargs=8), store="memory://names", backend="sync")
+    assert got == (0, 4, 5, 6, {"args": 7, "kwargs": 8})
+
+
 def test_what_refresh_takes(taught):
     node = measure(Wire(1)).named("length")
     with dag.configure(store="memory://refresh-takes", backend="sync"):

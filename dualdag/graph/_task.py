@@ -83,10 +83,10 @@ class Task(Generic[P, R]):
 
     # The second form is for nodes among the arguments: no type says "the same, or a Node of it" of a signature.
     @overload
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Node[R]: ...
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> Node[R]: ...
     @overload
-    def __call__(self, *args: Any, **kwargs: Any) -> Node[R]: ...
-    def __call__(self, *args: Any, **kwargs: Any) -> Node[R]:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Node[R]: ...
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Node[R]:
         op = self._op
         if op is None or self._taken != _hold[0]:
             op = self._take()

@@ -17,7 +17,8 @@ from dualdag.store._store import LAYOUT, Store, open_store
 from dualdag.store._taught import dump_pickle, given_codecs, recipe
 
 if TYPE_CHECKING:
-    from dualdag.store._codecs import Encoded, File, decode_value, encode_value, register_codec, register_codec_for
+    from dualdag.store._codecs import Encoded, decode_value, encode_value, register_codec, register_codec_for
+    from dualdag.store._file import File
 
 __all__ = [
     "LAYOUT",
@@ -42,7 +43,7 @@ __all__ = [
     "store",
 ]
 
-_CODECS = {"Encoded", "File", "decode_value", "encode_value", "register_codec", "register_codec_for"}
+_CODECS = {"Encoded", "decode_value", "encode_value", "register_codec", "register_codec_for"}
 
 
 def __getattr__(name: str) -> Any:
@@ -50,6 +51,10 @@ def __getattr__(name: str) -> Any:
         from dualdag.store import _codecs
 
         return getattr(_codecs, name)
+    if name == "File":
+        from dualdag.store._file import File
+
+        return File
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

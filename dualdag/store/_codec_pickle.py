@@ -10,6 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from dualdag.errors import CodecError, FingerprintError
+from dualdag.store._file import File
 from dualdag.store._taught import pickler
 
 if TYPE_CHECKING:
@@ -84,10 +85,15 @@ def refuse(obj: Any) -> None:
     Raises
     ------
     CodecError
-        For an open file or an iterator.
+        For an open file, an iterator, or a `dualdag.File` inside of something else.
     """
     if isinstance(obj, io.IOBase) and not isinstance(obj, (io.BytesIO, io.StringIO)):
         raise CodecError(f"an open file ({obj!r}) can't be stored: close it, and return dag.File(path).")
+    if isinstance(obj, File):
+        raise CodecError(
+            "a dag.File inside another value can't be stored, as only its path would be: return it alone, or one of "
+            "several values of a task with nout=."
+        )
     kind = type(obj)
     if kind.__module__ in ("builtins", "itertools") and hasattr(kind, "__next__") and kind not in _ENDLESS:
         raise CodecError(f"a {kind.__name__} can't be stored: return a list of what it yields.")

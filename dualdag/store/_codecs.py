@@ -21,53 +21,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from dualdag.errors import CodecError, DualdagError
-from dualdag.hashing import digest_file, register
 from dualdag.store._codec_json import decode_json, encode_json
 from dualdag.store._codec_pickle import encode_pickle, split_pickle
+from dualdag.store._file import File
 from dualdag.store._taught import teach
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Encoded", "File", "decode_value", "encode_value", "register_codec", "register_codec_for"]
+__all__ = ["Encoded", "decode_value", "encode_value", "register_codec", "register_codec_for"]
 
 Payload = Literal["pickle", "safe"]
 _MAPPED = 1 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class File:
-    """A file as a task's result: its bytes become the object.
-
-    Parameters
-    ----------
-    path : str or path
-        A local file; whoever uses the result gets a read-only local path.
-
-    Examples
-    --------
-    >>> import dualdag as dag
-    >>> @dag.task
-    ... def report(rows):
-    ...     Path("report.html").write_text(f"<p>{rows}</p>")
-    ...     return dag.File("report.html")
-    """
-
-    path: str
-
-    if TYPE_CHECKING:
-
-        def __init__(self, path: str | os.PathLike[str]) -> None: ...
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "path", os.fspath(self.path))
-
-
-def _digest_of_file(file: File) -> bytes:
-    return digest_file(file.path)
-
-
-register(File, digest=_digest_of_file)
 
 
 @dataclass(frozen=True, slots=True)
