@@ -91,22 +91,39 @@ def print_table(head: Sequence[str], rows: Sequence[Sequence[str]], *, right: Se
     from rich.table import Table
     from rich.text import Text
 
+    console = Console()
+    widths = _widths([head, *rows], console.width)
+    # In a window too narrow for the table its lines go on below, as those of any program; nothing is cut off.
+    console.width = max(console.width, sum(widths) + _BETWEEN * len(widths) + 1)
     table = Table(box=box.SIMPLE_HEAD)
     for i, title in enumerate(head):
-        longest = max(len(word) for row in (head, *rows) for word in (str(row[i]).split() or [""]))
         side: Literal["left", "right"] = "right" if i in right else "left"
-        table.add_column(title, justify=side, overflow="fold", min_width=min(longest, _NARROW))
+        table.add_column(title, justify=side, overflow="fold", width=widths[i])
     for row in rows:
         table.add_row(*[Text(cell, style=_STYLES.get(cell, "")) for cell in row])
-    console = Console()
-    # In a window too narrow for the table its lines go on below, as those of any program; nothing is cut off.
-    needed = console.measure(table, options=console.options.update(width=1000)).minimum
-    console.width = max(console.width, needed)
     console.print(table)
+
+
+def _widths(rows: Sequence[Sequence[str]], most: int) -> list[int]:
+    """Return how wide columns are in a window of a width: narrow ones as they are, the others share the rest."""
+    from rich.cells import cell_len
+
+    columns = [[str(cell) for cell in column] for column in zip(*rows, strict=True)]
+    wanted = [max(map(cell_len, column)) for column in columns]
+    words = [max((cell_len(word) for cell in column for word in cell.split()), default=0) for column in columns]
+    widths = [min(word, _NARROW) for word in words]
+    spare = max(0, most - sum(widths) - _BETWEEN * len(widths) - 1)
+    order = sorted(range(len(widths)), key=lambda i: wanted[i] - widths[i])
+    for k, i in enumerate(order):
+        more = min(wanted[i] - widths[i], spare // (len(order) - k))
+        widths[i] += more
+        spare -= more
+    return widths
 
 
 #: How narrow a column becomes before a word in it is broken.
 _NARROW = 12
+_BETWEEN = 3
 _STYLES = {
     "run": "yellow",
     "check": "cyan",

@@ -79,6 +79,7 @@ def test_table_on_a_terminal_loses_nothing_however_narrow(monkeypatch, columns):
     print_table(["artifact", "version", "made", "label", "reason"], [cells])
     text = screen.getvalue()
     assert text.count("n" * 12) >= 1
+    assert len(text.splitlines()[-1]) <= max(columns, 75)
     assert text.count("n") >= 150
     for word in ("artifact", "version", "2026-11-21", "10:33:39", "日本", "function"):
         assert word in text
