@@ -9,24 +9,11 @@ from dualdag.frames._kinds import kind_of_operator
 from dualdag.frames._lazy import Lazy, is_lazy, wrap
 from dualdag.frames._ops import Handle, derive, node_of
 from dualdag.frames._run import plain
+from dualdag.frames._signs import BINARY, COMPARED
 from dualdag.frames._steps import Step, freeze, step
 
 __all__ = ["binary", "give_operators", "pair", "ufunc_call", "unary"]
 
-_BINARY = {
-    "add": "+",
-    "sub": "-",
-    "mul": "*",
-    "truediv": "/",
-    "floordiv": "//",
-    "mod": "%",
-    "pow": "**",
-    "matmul": "@",
-    "and": "&",
-    "or": "|",
-    "xor": "^",
-}
-_COMPARED = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 _MIRRORED = {"==": "==", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 _UFUNCS = {
     "add": "+",
@@ -121,13 +108,13 @@ def give_operators(cls: type[Lazy], *, changing: tuple[type[Lazy], ...]) -> None
     changing : tuple of type
         Classes whose objects ``+=`` changes in place.
     """
-    for name, sign in _BINARY.items():
+    for name, sign in BINARY.items():
         setattr(cls, f"__{name}__", _operator(sign))
         setattr(cls, f"__r{name}__", _operator(f"r{sign}"))
         for one in changing:
             if name != "matmul":
                 setattr(one, f"__i{name}__", _changing(f"{sign}="))
-    for name, sign in _COMPARED.items():
+    for name, sign in COMPARED.items():
         setattr(cls, f"__{name}__", _operator(sign))
     for name in ("neg", "pos", "invert"):
         setattr(cls, f"__{name}__", lambda self, name=name: unary(self, name))

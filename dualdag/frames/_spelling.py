@@ -10,6 +10,7 @@ from typing import Any
 
 from dualdag.frames._errors import WrongArgumentError
 from dualdag.frames._names import signature
+from dualdag.frames._signs import ARITHMETIC, COMPARED
 from dualdag.frames._steps import Step, freeze
 from dualdag.frames._words import words
 from dualdag.graph import caller_site
@@ -34,22 +35,7 @@ SYNONYMS = {
     "day_of_year": "dayofyear",
     "days_in_month": "daysinmonth",
 }
-_ARITHMETIC = {
-    "add": "+",
-    "sub": "-",
-    "mul": "*",
-    "truediv": "/",
-    "floordiv": "//",
-    "mod": "%",
-    "pow": "**",
-    "eq": "==",
-    "ne": "!=",
-    "lt": "<",
-    "le": "<=",
-    "gt": ">",
-    "ge": ">=",
-}
-_OPERATORS = {**_ARITHMETIC, **{f"r{name}": f"r{sign}" for name, sign in _ARITHMETIC.items() if len(name) > 2}}
+_OPERATORS = {**ARITHMETIC, **COMPARED, **{f"r{name}": f"r{sign}" for name, sign in ARITHMETIC.items()}}
 #: Step names of the operators that methods such as ``add`` are other spellings of.
 SIGNS = frozenset(_OPERATORS.values())
 # Parameters for which pandas takes a label and a list of that one label as the same.

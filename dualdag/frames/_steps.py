@@ -12,6 +12,8 @@ import sys
 from collections.abc import Iterator, KeysView, ValuesView
 from typing import Any
 
+from dualdag.frames._signs import BINARY, COMPARED
+
 __all__ = ["Step", "freeze", "is_slice", "label_of", "named", "read_out", "resolve", "step", "thaw"]
 
 Step = tuple[str, tuple[Any, ...], dict[str, Any]]
@@ -20,27 +22,7 @@ Step = tuple[str, tuple[Any, ...], dict[str, Any]]
 _SLICE = "\0dualdag slice"
 _NAMED = "\0dualdag pandas"
 _LEAVES = frozenset({int, float, complex, str, bytes, bool, type(None), type(Ellipsis), range})
-_WORDS = {
-    "[]": "getitem",
-    "+": "add",
-    "-": "sub",
-    "*": "mul",
-    "/": "truediv",
-    "//": "floordiv",
-    "%": "mod",
-    "**": "pow",
-    "@": "matmul",
-    "&": "and",
-    "|": "or",
-    "^": "xor",
-    "==": "eq",
-    "!=": "ne",
-    "<": "lt",
-    "<=": "le",
-    ">": "gt",
-    ">=": "ge",
-    "[]=": "setitem",
-}
+_WORDS = {"[]": "getitem", "[]=": "setitem", **{sign: name for name, sign in {**BINARY, **COMPARED}.items()}}
 
 
 def step(name: str, *args: Any, **kwargs: Any) -> Step:
