@@ -21,6 +21,8 @@ _FAILURES = 20
 #: Seconds after which a long task is told of, and between two lines on how far it all is.
 _LONG = 1.0
 _BEAT = 15.0
+#: Seconds between two looks.
+_TICK = 0.5
 
 
 def sentence(event: Event, state: RunState) -> str | None:
@@ -114,7 +116,7 @@ class Lines:
             sys.stderr.flush()
 
     def _tick(self) -> None:
-        while not self._stop.wait(0.5):
+        while not self._stop.wait(_TICK):
             try:
                 self._tell_of_long()
             except (OSError, ValueError):

@@ -119,13 +119,17 @@ def test_lines_are_few(capsys):
 def test_lines_tell_of_what_takes_long(plan, capsys, monkeypatch):
     monkeypatch.setattr(_lines, "_LONG", 0.05)
     monkeypatch.setattr(_lines, "_BEAT", 0.2)
+    monkeypatch.setattr(_lines, "_TICK", 0.01)
+    said = ""
     with progress("lines") as (listener,):
         listener(event("plan", data=plan))
         listener(event("start", plan, places(plan)["upper"]))
-        time.sleep(1.6)
-    err = capsys.readouterr().err
-    assert "upper: started\n" in err
-    assert "0 of 9 done; running: upper (" in err
+        until = time.monotonic() + 30
+        while "running: upper (" not in said and time.monotonic() < until:
+            time.sleep(0.01)
+            said += capsys.readouterr().err
+    assert "upper: started\n" in said
+    assert "0 of 9 done; running: upper (" in said
 
 
 def test_off_and_a_run_with_nothing_to_do_say_nothing(plan, capsys):
