@@ -12,6 +12,8 @@ from hashlib import blake2b
 
 __all__ = ["Vertex", "settle"]
 
+_MANY = 1 << 30
+
 
 class Vertex:
     """A function, class or module that is reached, or a value that holds some.
@@ -31,7 +33,8 @@ class Vertex:
     """
 
     __slots__ = (
-        "digest", "file", "head", "kind", "line", "local", "name", "ordered", "origins", "parts", "refs", "via",
+        "digest", "file", "head", "kind", "line", "local", "name", "ordered", "origins", "parts", "reach", "refs",
+        "via",
     )  # fmt: skip
 
     def __init__(
@@ -49,6 +52,8 @@ class Vertex:
         self.ordered = True
         self.local = b""
         self.digest: bytes | None = None
+        # How many things it leads to, each as often as there are ways to it.
+        self.reach = 0
 
 
 def _hash(*parts: bytes) -> bytes:
@@ -79,6 +84,7 @@ def settle(root: Vertex) -> None:
             low[here] = min(low[here], seen)
         else:
             path.pop()
+            vertex.reach = min(1 + sum([other.reach for other in vertex.refs]), _MANY)
             if path:
                 above = id(path[-1][0])
                 low[above] = min(low[above], low[here])

@@ -65,7 +65,7 @@ class Encoder:
 
     __slots__ = (
         "depth", "group", "lenient", "low", "memo", "nodes", "origins", "out", "path", "reference", "refs",
-        "returns", "shallow",
+        "returns", "shallow", "weight",
     )  # fmt: skip
 
     def __init__(
@@ -92,6 +92,8 @@ class Encoder:
         # The outermost level that what is being written refers back to, and how often that was done.
         self.low = _FAR
         self.returns = 0
+        # What is not seen of the work from the number of pieces.
+        self.weight = 0
         # Large values that were written, with what stands for them.
         self.memo: dict[int, tuple[Any, bytes, Any]] = {}
 
@@ -127,7 +129,9 @@ class Encoder:
                     items, start, nodes, refs, low = frames.pop()
                     done = path.pop()
                     del depth[id(done)]
-                    if frames and len(out) - start > _LARGE and self.low > len(path):
+                    # What may be met again has to be written there as here.
+                    inside = frames or path or self.group is not None
+                    if inside and len(out) - start > _LARGE and self.low > len(path):
                         self._fold(done, start, nodes, refs)
                     self.low = min(self.low, low)
         except RefusalError as refusal:
@@ -165,6 +169,7 @@ class Encoder:
         if self.nodes is not None and len(self.nodes) > nodes:
             return
         data = b"".join(self.out[start:])
+        self.weight += len(self.out) - start
         group = None
         piece = b"#" + blake2b(data, digest_size=20).digest()
         if len(self.refs) > refs:

@@ -15,11 +15,14 @@ from typing import Any
 from dualdag.hashing._bytecode import line_of
 from dualdag.hashing._components import Vertex
 from dualdag.hashing._keys import hash_key
-from dualdag.hashing._reach import Walk, place_of
+from dualdag.hashing._reach import Walk
+from dualdag.hashing._reads import place_of
 
 __all__ = ["Fingerprint", "Reached", "fingerprint", "moved", "reference_digest", "shared_walk"]
 
 _shared: ContextVar[Walk | None] = ContextVar("dualdag_walk", default=None)
+# The last walk, or none while someone walks on: most functions of a program reach the same helpers.
+_kept: list[Walk] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,14 +171,32 @@ def fingerprint(fn: Callable[..., Any], walk: Walk | None = None) -> Fingerprint
     (False, True)
     """
     plain = getattr(type(fn), "__dualdag_fn__", None) and fn.__dualdag_fn__  # type: ignore[attr-defined]
-    vertex = (walk or _shared.get() or Walk()).root(plain or fn)
+    vertex = _vertex(plain or fn, walk)
     assert vertex.digest is not None  # noqa: S101 - a root is settled
     return Fingerprint(_salted(vertex.digest), partial(_collect, vertex))
 
 
+def _vertex(fn: Callable[..., Any], walk: Walk | None) -> Vertex:
+    shared = _shared.get() if walk is None else walk
+    if shared is not None:
+        return (Walk() if shared.busy else shared).root(fn)
+    try:
+        last = _kept.pop()
+    except IndexError:
+        last = Walk()
+    if not last.stands():
+        last = Walk()
+    before = last.count()
+    vertex = last.root(fn)
+    if last.pays(last.count() - before, vertex):
+        _kept[:] = [last]
+    return vertex
+
+
 def reference_digest(obj: Any) -> bytes:
     """Return what stands for a function, class or module in the encoding of a value."""
-    vertex = (_shared.get() or Walk()).reference(obj)
+    shared = _shared.get()
+    vertex = (Walk() if shared is None or shared.busy else shared).reference(obj)
     return vertex if isinstance(vertex, bytes) else b"&" + _salted(vertex.digest or b"")
 
 

@@ -7,12 +7,12 @@ import os
 import sys
 from collections.abc import Mapping
 from functools import cache
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 from dualdag.hashing._atoms import text
 
-__all__ = ["Origin", "origin_of_class", "origin_of_globals", "origin_of_module", "origin_of_name"]
+__all__ = ["Origin", "is_told_by_name", "origin_of_class", "origin_of_globals", "origin_of_module", "origin_of_name"]
 
 _HEAP_TYPE = 1 << 9
 # What class statements make, and compiled code seldom: it can be changed, and derived from.
@@ -65,6 +65,14 @@ def origin_of_globals(names: Mapping[str, Any]) -> Origin | None:
         if module is None or getattr(module, "__dict__", None) is not names:
             return None
     return origin_of_name(name, file)
+
+
+def is_told_by_name(fn: FunctionType) -> bool:
+    """Tell whether a function of an installed package is whole as it stands there."""
+    if fn.__closure__ is not None or "__wrapped__" in fn.__dict__:
+        return False
+    code = fn.__code__
+    return code.co_name != "<lambda>" and not (fn.__defaults__ and "<locals>" in code.co_qualname)
 
 
 def origin_of_class(cls: type) -> Origin | None:

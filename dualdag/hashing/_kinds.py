@@ -23,7 +23,8 @@ _MANAGED_DICT = 1 << 4
 _POINTER = struct.calcsize("P")
 # How deep objects of installed packages are looked into where they need not have a content.
 _SHALLOW = 4
-
+# What may take long to write, in pieces.
+_DEAR = 1 << 30
 
 # By type, for classes that may come and go.
 _found: WeakKeyDictionary[type, Handler] = WeakKeyDictionary()
@@ -69,7 +70,12 @@ def _taught(kind: type) -> Handler | None:
     digest: Callable[[Any], bytes] | None = registry.registered(kind) if registry is not None else None
     if digest is None:
         return None
-    return lambda obj, _: b"r" + text(kind.__qualname__) + sized(b"", digest(obj))
+
+    def handler(obj: Any, encoder: Encoder) -> Made:
+        encoder.weight += _DEAR
+        return b"r" + text(kind.__qualname__) + sized(b"", digest(obj))
+
+    return handler
 
 
 def _task(obj: Any, _: Encoder) -> Made:
@@ -168,6 +174,8 @@ def _digested(obj: Any, encoder: Encoder) -> bytes:
     from dualdag.errors import DualdagError
     from dualdag.hashing._values import digest_value
 
+    size = getattr(obj, "nbytes", None)
+    encoder.weight += 100 if type(size) is int and size < 1 << 12 else _DEAR
     try:
         return b"v" + text(type(obj).__qualname__) + sized(b"", digest_value(obj))
     except DualdagError as error:

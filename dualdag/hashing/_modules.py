@@ -11,11 +11,11 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
-from dualdag.hashing._bytecode import Import, scan
+from dualdag.hashing._bytecode import Import, Scan, scan
 from dualdag.hashing._encode import RefusalError
 from dualdag.hashing._installed import Origin, origin_of_module, origin_of_name
 
-__all__ = ["MODULE_NAMES", "import_origin", "imported", "module_content"]
+__all__ = ["MODULE_NAMES", "import_origin", "imported", "module_content", "sees_own_module"]
 
 #: Names that every module has, which tell of places.
 MODULE_NAMES = frozenset(
@@ -143,3 +143,11 @@ def imported(one: Import, names: Mapping[str, Any]) -> list[tuple[str, Any]]:
                 continue
         found.append((f"{name}.{part}", value))
     return found
+
+
+def sees_own_module(found: Scan, names: Mapping[str, Any]) -> bool:
+    """Tell whether code looks up names of its own module that only running it would tell."""
+    read = {variable.name: variable.chains for variable in found.names}
+    if "globals" in read and "globals" not in names:
+        return True
+    return "__name__" in read and any(chain[:1] == ("modules",) for chain in read.get("sys", ()))

@@ -345,3 +345,10 @@ def test_keys_tell_parts_apart() -> None:
     assert combine(own, [own]) != action_key(own, [own])
     one, two = hash_key(b"1"), hash_key(b"2")
     assert combine(own, [one, two]) != combine(own, [two, one])
+
+
+def test_what_is_met_again_in_a_set_is_written_as_if_it_was_not() -> None:
+    row = tuple(range(100))
+    copy = (*row,)
+    assert encode([row, {row}]) == encode([row, {copy}])
+    assert encode([{row}, row]) == encode([{copy}, row])
