@@ -55,9 +55,23 @@ def view_of(owner: str, kind: str, step: Step) -> str | None:
     return "Window" if name == "rolling" and kwargs.get("win_type") is not None else _VIEWS[name]
 
 
-def selected_owner(owner: str, key: Any) -> str:
-    """Return the class that a selection of columns from a view stands for."""
-    if owner not in ("DataFrameGroupBy", "UnknownGroupBy"):
+def selected_owner(owner: str, key: Any, source: str, steps: tuple[Step, ...]) -> str:
+    """Return the class that a selection of columns from a view stands for.
+
+    Parameters
+    ----------
+    owner : str
+        The class that the view stands for.
+    key : object
+        The label or labels, frozen.
+    source : str
+        Kind of what is grouped or rolled over.
+    steps : tuple of Step
+        How the view is made of the source.
+    """
+    # Of a frame's resampled rows pandas answers columns as groups; of resampled groups, as resampled.
+    as_groups = owner == "Resampler" and source == "frame" and len(steps) == 1
+    if owner not in ("DataFrameGroupBy", "UnknownGroupBy") and not as_groups:
         return owner
     return "DataFrameGroupBy" if list_like(key) else "SeriesGroupBy"
 

@@ -99,7 +99,8 @@ class View:
         meta = self._handle.meta
         if meta is not None and meta.columns is not None:
             check_labels(meta.obj, frozen, "[]")
-        return View(self._handle, (*self._steps, step("[]", frozen)), selected_owner(self._owner, frozen))
+        owner = selected_owner(self._owner, frozen, self._handle.kind, self._steps)
+        return View(self._handle, (*self._steps, step("[]", frozen)), owner)
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self._real())
