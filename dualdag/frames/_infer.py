@@ -82,10 +82,34 @@ def of_function(steps: tuple[Step, ...]) -> Meta | None:
     name, args, kwargs = steps[0]
     data = args[0] if args else kwargs.get("data")
     if name == "pandas.DataFrame" and isinstance(data, dict) and "columns" not in kwargs and len(args) < 3:
-        return Meta(pd.DataFrame(columns=pd.Index(list(data)), dtype=float), exact=False)
+        given = kwargs["index"] if "index" in kwargs else args[1] if len(args) > 1 else None
+        rows = _row_labels(given, data)
+        columns = pd.Index(list(data))
+        return None if rows is None else Meta(pd.DataFrame(index=rows, columns=columns, dtype=float), exact=False)
     if name in _ASKED_FUNCTIONS:
         return ask_empty(Meta(pd.DataFrame(), exact=False), steps, exact=False)
     return None
+
+
+def _row_labels(given: Any, data: dict[Any, Any]) -> Any:
+    """Return the labels of rows of a frame made of columns, empty, or None where only values tell."""
+    import pandas as pd
+
+    if isinstance(given, Handle):
+        return None if given.meta is None or given.kind != "index" else given.meta.obj
+    if given is not None:
+        return given[:0] if isinstance(given, pd.Index) else pd.RangeIndex(0)
+    parts = list(handles_in(data))
+    if any(one.kind not in ("series", "scalar") for one in parts) or any(
+        hasattr(type(one), "__dualdag_node__") and not isinstance(one, Handle) for one in data.values()
+    ):
+        return None
+    found = [one.meta.obj.index if one.meta is not None else None for one in parts if one.kind == "series"]
+    if not found:
+        return pd.RangeIndex(0)
+    first = found[0]
+    alike = first is not None and all(one is not None and list(one.names) == list(first.names) for one in found)
+    return first if alike else None
 
 
 def _after(meta: Meta, one: Step) -> Meta | None:
