@@ -35,6 +35,7 @@ def find(owner: str, name: str) -> Callable[..., Any] | None:
 
 
 def _pipe(self: Any, func: Any, *args: Any, **kwargs: Any) -> Any:
+    self = wrap(self._handle)  # as in pandas, what the function changes is its own
     if isinstance(func, tuple):
         func, place = func
         if place in kwargs:
