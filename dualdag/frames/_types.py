@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
@@ -95,6 +96,9 @@ class DataFrame(_Table):
     def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
         return self.compute().__arrow_c_stream__(requested_schema)
 
+    def __narwhals_dataframe__(self) -> Any:
+        return _to_narwhals(self.compute())._compliant_frame
+
 
 class Series(_Table):
     """A lazy `pandas.Series`."""
@@ -127,6 +131,15 @@ class Series(_Table):
 
     def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
         return self.compute().__arrow_c_stream__(requested_schema)
+
+    def __narwhals_series__(self) -> Any:
+        return _to_narwhals(self.compute())._compliant_series
+
+
+def _to_narwhals(computed: Any) -> Any:
+    """Return a pandas object as narwhals sees it: the way by which scikit-learn and plotting libraries take frames."""
+    # Only narwhals itself asks, so it is there; importing it by name would make it a dependency.
+    return sys.modules["narwhals"].from_native(computed, allow_series=True)
 
 
 class Index(Lazy):

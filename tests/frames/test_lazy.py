@@ -207,3 +207,13 @@ def test_persist_artifact_and_plan(real: None) -> None:
     assert made.compute(store="memory://persisted").x.tolist() == [2, 3]
     assert_same(dag.load("more", store="memory://persisted"), made.compute(store="memory://persisted"))
     assert list(made.columns) == ["x"]
+
+
+def test_scikit_learn_sees_the_columns_of_a_lazy_frame(evaluator: Any) -> None:
+    compose = pytest.importorskip("sklearn.compose")
+    linear_model = pytest.importorskip("sklearn.linear_model")
+    df = world(pd)["df"]
+    model = linear_model.LinearRegression().fit(df[["i", "g"]], df.i)
+    assert list(model.feature_names_in_) == ["i", "g"]
+    chosen = compose.make_column_transformer(("passthrough", ["g"])).set_output(transform="pandas")
+    pandas.testing.assert_index_equal(chosen.fit_transform(df).columns, pandas.Index(["passthrough__g"]))
