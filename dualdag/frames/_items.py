@@ -16,6 +16,7 @@ from dualdag.frames._steps import freeze, step
 
 __all__ = [
     "columns_of",
+    "delete_item",
     "get_index_item",
     "get_item",
     "kind_of_label",
@@ -108,6 +109,15 @@ def set_item(self: Any, key: Any, value: Any) -> None:
     handle = self._handle
     frozen = freeze(resolved(self, key)), freeze(value)
     self._become(derive(handle, (step("[]=", *frozen),), handle.kind))
+
+
+def delete_item(self: Any, key: Any) -> None:
+    """Do ``del self[key]``: this object stands for another node from here on."""
+    handle = self._handle
+    frozen = freeze(key)
+    if handle.kind == "frame" and handle.meta is not None:
+        check_labels(handle.meta.obj, frozen, "del []")
+    self._become(derive(handle, (step("del=", frozen),), handle.kind))
 
 
 def set_attribute(self: Any, name: str, value: Any) -> None:

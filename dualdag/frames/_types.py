@@ -38,7 +38,7 @@ class _Table(Lazy):
         _items.set_item(self, key, value)
 
     def __delitem__(self, key: Any) -> None:
-        self._become(derive(self._handle, (step("del=", freeze(key)),), self._handle.kind))
+        _items.delete_item(self, key)
 
     def __dir__(self) -> list[str]:
         return names_in(self)

@@ -77,6 +77,7 @@ def test_truth_of_frames_is_not_told() -> None:
     ("source", "error", "near"),
     [
         ('df["ii"]', KeyError, "'i'"),
+        ('df.__delitem__("ii")', KeyError, "'i'"),
         ('df.groupby("kk")', KeyError, "'k'"),
         ('df.sort_values(["i", "ff"])', KeyError, "'f'"),
         ("df.sort_value", AttributeError, "'sort_values'"),
