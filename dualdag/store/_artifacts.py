@@ -12,10 +12,10 @@ from datetime import UTC, datetime
 import msgspec
 from blake3 import blake3
 
-from dualdag.errors import ArtifactNotFoundError, CorruptObjectError, did_you_mean
+from dualdag.errors import ArtifactNotFoundError, CorruptObjectError, GraphError, did_you_mean
 from dualdag.graph import next_due, parse_cadence, validate_name
 from dualdag.store._facts import Confirmation, Tombstone, Version
-from dualdag.store._fs import FileSystem, shown
+from dualdag.store._fs import FileSystem, numbered, shown
 from dualdag.store._seal import seal, unseal
 
 __all__ = ["Artifact", "Artifacts"]
@@ -65,6 +65,13 @@ def _folder(name: str) -> str:
     return f"artifacts/{name}" if name == lower else f"artifacts/{name}~{blake3(name.encode()).hexdigest()[:8]}"
 
 
+def _is_folder_of(name: str, folder: str) -> bool:
+    try:
+        return _folder(name) == f"artifacts/{folder}"
+    except GraphError:  # it could not name an artifact
+        return False
+
+
 class Artifacts:
     """The artifacts of a store.
 
@@ -82,7 +89,7 @@ class Artifacts:
 
     def _numbers(self, folder: str) -> list[int]:
         self._lookups["listings"] += 1
-        return sorted(int(name) for name in self._fs.names(folder) if name.isdigit())
+        return numbered(self._fs.names(folder), 8)
 
     def _read(self, name: str, number: int) -> Version | None:
         """Return one version, None for the mark that all up to it were deleted."""
@@ -104,7 +111,8 @@ class Artifacts:
     def names(self) -> list[str]:
         """Return the names of artifacts that have a version."""
         self._lookups["listings"] += 1
-        names = sorted({name.partition("~")[0] for name in self._fs.names("artifacts")})
+        folders = self._fs.names("artifacts")
+        names = sorted({name for folder in folders if _is_folder_of(name := folder.partition("~")[0], folder)})
         return [name for name in names if self._has_version(name)]
 
     def _has_version(self, name: str) -> bool:

@@ -14,7 +14,8 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast
 
 from dualdag.errors import StoreError
 
-__all__ = ["READ_ONLY", "Buffers", "FileSystem", "LocalFolder", "describe", "explained", "open_filesystem", "shown"]
+__all__ = ["READ_ONLY", "Buffers", "FileSystem", "LocalFolder", "describe", "explained", "numbered", "open_filesystem",
+           "shown"]  # fmt: skip
 
 Buffers = Iterable[bytes | bytearray | memoryview]
 P = ParamSpec("P")
@@ -88,6 +89,24 @@ def shown(url: str) -> str:
     's3://bucket/team'
     """
     return re.sub(r"(://)[^/@]*@", r"\1", url)
+
+
+def numbered(names: Iterable[str], digits: int) -> list[int]:
+    """Return the numbers that are names of files, sorted; what else lies in a folder is none of ours.
+
+    Parameters
+    ----------
+    names : iterable of str
+        As `FileSystem.names` gave them.
+    digits : int
+        How many each name has at least.
+
+    Examples
+    --------
+    >>> numbered(["00000002", "00000001", "7", "Thumbs.db"], 8)
+    [1, 2]
+    """
+    return sorted(int(name) for name in names if len(name) >= digits and name.isascii() and name.isdigit())
 
 
 def describe(error: BaseException, url: str, what: str) -> StoreError:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from dualdag.errors import ArtifactNotFoundError, CorruptObjectError, StoreError, did_you_mean
 from dualdag.store._facts import Begin, End, Events
-from dualdag.store._fs import FileSystem, shown
+from dualdag.store._fs import FileSystem, numbered, shown
 from dualdag.store._seal import seal, unseal
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class RunJournal:
         self._fs = fs
         self.id = run_id
         self._lock = threading.Lock()
-        self._events: list[dict[str, Any]] = []
+        self._events: list[Mapping[str, Any]] = []
         self._piece = 0
         self._timer: threading.Timer | None = None
         if not self._put("begin", Begin(run_id, time.time(), _plain(dict(info)))):
@@ -90,13 +90,12 @@ class RunJournal:
         Parameters
         ----------
         event : mapping
-            Plain data; anything else is written as text.
+            Plain data, not changed from then on; anything else is written as text.
         """
         if self._fs is None:
             return
-        row = _plain(dict(event))
         with self._lock:
-            self._events.append(row)
+            self._events.append(event)
             if self._timer is None:
                 self._timer = threading.Timer(_PIECE, self._tick)
                 self._timer.daemon = True
@@ -116,7 +115,7 @@ class RunJournal:
             events, self._events = self._events, []
             if events:
                 self._piece += 1
-                self._put(f"{self._piece:08d}", Events(events))
+                self._put(f"{self._piece:08d}", Events([_plain(dict(event)) for event in events]))
 
     def close(self, status: str = "done") -> None:
         """Write what is left, and how the run ended.
@@ -199,8 +198,7 @@ def read_run(fs: FileSystem, run_id: str) -> tuple[Run, list[dict[str, Any]]]:
     if row is None:
         raise ArtifactNotFoundError(f"there is no run {run_id!r}.{did_you_mean(run_id, known[-20:])}")
     events: list[dict[str, Any]] = []
-    for name in fs.names(f"runs/{row.id}"):
-        if name.isdigit():
-            piece = _read(fs, f"runs/{row.id}/{name}", Events)
-            events.extend(piece.events if piece is not None else ())
+    for number in numbered(fs.names(f"runs/{row.id}"), 8):
+        piece = _read(fs, f"runs/{row.id}/{number:08d}", Events)
+        events.extend(piece.events if piece is not None else ())
     return row, events

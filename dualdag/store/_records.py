@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from dualdag.errors import CorruptObjectError
 from dualdag.store._facts import Batch, Record, Unstable
-from dualdag.store._fs import FileSystem, shown
+from dualdag.store._fs import FileSystem, numbered, shown
 from dualdag.store._index import Index, IndexLostError
 from dualdag.store._seal import HEAD, seal, unseal
 from dualdag.store._superseding import Superseding
@@ -80,16 +80,15 @@ class Records:
         while True:
             first = self._index.next
             self._lookups["listings"] += 1
-            names = [name for name in self._fs.names(_folder(first)) if name.isdigit()]
-            numbers = sorted(n for n in map(int, names) if n >= first)
-            if numbers:
-                self._read(numbers)
+            found = [number for number in numbered(self._fs.names(_folder(first)), 12) if number >= first]
+            if found:
+                self._read(found)
             if self._index.next == first or self._index.next % _FOLDER:
                 return
 
-    def _read(self, numbers: Sequence[int]) -> None:
-        datas = self._fs.get_many([_path(number) for number in numbers])
-        found = zip(numbers, datas, strict=True)
+    def _read(self, asked: Sequence[int]) -> None:
+        datas = self._fs.get_many([_path(number) for number in asked])
+        found = zip(asked, datas, strict=True)
         self._add([(number, (data or b"")[:HEAD], self._batch(number, data)) for number, data in found])
 
     def _add(self, batches: Sequence[tuple[int, bytes, Batch]]) -> None:

@@ -238,7 +238,7 @@ def open_remote(url: str, options: Mapping[str, Any]) -> FileSystem:
         line = _EXTRAS.get(protocol) or _pip_line(known_implementations.get(protocol, {}).get("err", ""))
         line = line or f"pip install the fsspec package for {protocol}"
         raise StoreError(f"store {shown(url)} needs a package that is not installed: {line}") from error
-    except (ValueError, TypeError, OSError) as error:
+    except Exception as error:  # what a protocol raises for a URL it can't use is its own affair
         raise StoreError(f"store {shown(url)}: can't open {protocol}://; {error}") from error
     return AnyFileSystem(url, fs, root)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import subprocess
 import sys
 import warnings
@@ -253,3 +254,29 @@ def test_large_parts_go_through_a_file(monkeypatch):
     assert not os.path.exists(file)
     with remote._gathered([b"12345"]) as (data, file):
         assert (data, file) == (b"12345", "")
+
+
+def test_what_others_put_into_a_store_is_left_alone(tmp_path):
+    store = open_store(str(tmp_path / "store"))
+    one, two = a_record("one"), a_record("two")
+    store.put_records([one])
+    store.supersede(a_record("one", "later"))
+    store.add_version(a_version(store, "Sales", 1))
+    journal = store.start_run("run", {})
+    journal.append({"kind": "done"})
+    journal.close()
+    store.close()
+    folders = [path for path in (tmp_path / "store").rglob("*") if path.is_dir()]
+    for folder in [tmp_path / "store", *folders]:
+        for name in (".DS_Store", "Thumbs.db", "7", "desktop ini~", "００000000000１"):
+            (folder / name).write_text("not ours")
+    shutil.rmtree(tmp_path / "store" / "cache")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        again = open_store(str(tmp_path / "store"))
+        assert again.records([one.trace])[one.trace].digest == a_record("one", "later").digest
+        assert again.put_records([two]) == [two]
+        assert [(row.name, row.version) for row in again.artifacts()] == [("Sales", 1)]
+        assert [row.id for row in again.runs()] == ["run"]
+        assert again.run("run")[1] == [{"kind": "done"}]
+        assert again.unstable() == set()
