@@ -27,24 +27,7 @@ __all__ = ["Handle"]
 
 
 class Handle:
-    """What a `Store` is before it has anything to say.
-
-    Parameters
-    ----------
-    url : str
-        A local folder or any fsspec URL.
-    durable : bool
-        Whether writes are fsynced.
-    readonly : bool
-        Whether every write is refused.
-    options : mapping, optional
-        Passed to fsspec.
-
-    Raises
-    ------
-    StoreError
-        When it can't be opened.
-    """
+    """What a `Store` is before it has anything to say; `open_store` tells of its parameters."""
 
     def __init__(
         self,

@@ -17,20 +17,9 @@ __all__ = ["LAYOUT", "Store", "open_store"]
 
 
 class Store(Handle):
-    """A place for results; made by `open_store` or `dualdag.store`.
+    """A place for results; made by `open_store`, which tells of the parameters, or `dualdag.store`.
 
     Several threads may use one.  Pickled, it is its URL and options, and opens there again.
-
-    Parameters
-    ----------
-    url : str
-        A local folder or any fsspec URL.
-    durable : bool
-        Whether writes are fsynced.
-    readonly : bool
-        Whether every write is refused.
-    options : mapping, optional
-        Passed to fsspec.
 
     Attributes
     ----------
@@ -38,11 +27,6 @@ class Store(Handle):
         Where it lies; of a local folder, its whole path.
     lookups : Counter
         How many look-ups of each kind were made.
-
-    Raises
-    ------
-    StoreError
-        When it can't be opened.
     """
 
     # Objects.

@@ -21,20 +21,7 @@ from dualdag.errors import CodecError
 from dualdag.hashing import digest_file, digest_value
 from dualdag.store import Encoded, File, decode_value, encode_value, register_codec, register_codec_for
 from dualdag.store import _codecs as codecs
-
-
-def back(value, codec):
-    """Encode and decode, from memory and from a file; hold the result to type, digest and independence."""
-    encoded = encode_value(value)
-    assert encoded.codec == codec
-    data = encoded.tobytes()
-    assert encoded.nbytes == len(data) == sum(map(len, encoded.buffers))
-    found = decode_value(codec, data)
-    path = Path("encoded")
-    path.write_bytes(data)
-    assert digest_value(decode_value(codec, path)) == digest_value(found) == digest_value(value)
-    assert type(found) is type(value)
-    return found
+from tests.store.codec_checks import back
 
 
 @dataclass
