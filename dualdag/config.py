@@ -162,6 +162,8 @@ def _check(name: str, value: Any, where: str) -> Any:
         value = os.fspath(value) if isinstance(value, os.PathLike) else value
         if not isinstance(value, str) or not value or "\0" in value:
             raise ConfigError(f"{label}={value!r} is no folder and no URL.")
+    if name == "flow" and not isinstance(value, str):
+        raise ConfigError(f"{label}={value!r} is no file and no module.")
     if name == "now" and not isinstance(value, datetime):
         raise ConfigError(f"{label}={value!r} makes no sense: use a datetime.")
     if name == "now" and value.tzinfo is None:

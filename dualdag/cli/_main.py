@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -41,6 +42,11 @@ def cli(**_: Any) -> None:
     FLOW is a Python file, or package.module, that makes artifacts. Without it, flow of
     [tool.dualdag] in pyproject.toml is taken.
     """
+    try:
+        Path.cwd()
+    except OSError as error:
+        message = f"the current folder can't be used: {(error.strerror or str(error)).lower()}. Change into another."
+        raise click.UsageError(message) from error
 
 
 @_refresh

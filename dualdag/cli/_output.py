@@ -8,8 +8,11 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from dualdag.cli._command import Answer
 from dualdag.cli._errors import DONE, FAILED
+from dualdag.errors import ArtifactNotFoundError, StoreError
 from dualdag.report import bytes_text, print_table, seconds_text, when_text
 
 if TYPE_CHECKING:
@@ -46,7 +49,7 @@ def _show_run(result: RunResult) -> None:
             row.name,
             row.action,
             seconds_text(row.seconds) if row.action == "run" else "",
-            bytes_text(row.nbytes),
+            "" if row.version is None else bytes_text(row.nbytes),
             "" if row.version is None else str(row.version),
         ]
         for row in result.rows
@@ -104,11 +107,13 @@ def _due(store: Store, row: Artifact) -> str:
 
 def of_artifact(store: Store, name: str) -> Answer:
     """Return the versions of an artifact, and what the newest was made of."""
-    rows = store.versions(name)
-    newest = store.version(name)
-    details: dict[str, Any] = {}
-    if newest.details is not None:
-        details = json.loads(store.get_object(newest.details))
+    try:
+        rows = store.versions(name)
+    except ArtifactNotFoundError:
+        store.version(name)  # says so itself where there are versions and none can be read
+        raise
+    newest = store.version(name, rows[0].version)
+    details = _details(store, newest.details)
     due = _due(store, rows[0])
     document = {
         "artifact": name,
@@ -120,6 +125,15 @@ def of_artifact(store: Store, name: str) -> Answer:
         "details": details,
     }
     return Answer(document, lambda: _show_artifact(document, rows, details))
+
+
+def _details(store: Store, checksum: bytes | None) -> dict[str, Any]:
+    """Return what a version was made of; a damaged note on that hides nothing else."""
+    try:
+        return {} if checksum is None else dict(json.loads(store.get_object(checksum)))
+    except StoreError as error:
+        click.echo(f"warning: what it was made of can't be shown: {error}", err=True)
+        return {}
 
 
 def _show_artifact(document: Mapping[str, Any], rows: Sequence[Artifact], details: Mapping[str, Any]) -> None:

@@ -108,6 +108,11 @@ def test_flow_of_the_project():
     assert "no file nosuch.py" in answer("run", "nosuch.py", status=2)["error"]["message"]
 
 
+def test_a_flow_of_the_project_that_is_no_text():
+    Path("pyproject.toml").write_text("[tool.dualdag]\nflow = 3\n")
+    assert "flow ([tool.dualdag])=3 is no file" in call("run", status=2).stderr
+
+
 def test_without_a_flow_it_says_what_to_type():
     result = call("run", status=2)
     assert "dualdag run flow.py" in result.stderr

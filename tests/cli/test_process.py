@@ -291,6 +291,39 @@ def test_alone_it_says_what_there_is():
     assert "error" not in done.stderr
 
 
+def test_a_folder_that_is_gone():
+    gone = Path("gone")
+    gone.mkdir()
+    code = f"import os, sys; os.chdir({str(gone)!r}); os.rmdir(os.getcwd()); os.execv(sys.executable, sys.argv[1:])"
+    done = subprocess.run(
+        [sys.executable, "-c", code, *COMMAND, "ls"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: the current folder can't be used")
+
+
+def test_show_of_damaged_records():
+    flow("dag.task(len)([1]).artifact('x')\n")
+    assert dualdag("run", "flow.py").returncode == 0
+    found = json.loads(dualdag("show", "x", "--json").stdout)
+    assert found["details"]["made_at"]["line"] == 3
+    for path in Path(".dualdag/objects").rglob("*"):
+        if path.is_file() and path.stat().st_size > 10:
+            path.chmod(0o644)
+            path.write_bytes(path.read_bytes()[:9])
+    done = dualdag("show", "x", "--json")
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["versions"] == found["versions"]
+    assert "damaged" in done.stderr
+    version = Path(".dualdag/artifacts/x/versions/00000001")
+    version.chmod(0o644)
+    version.write_bytes(version.read_bytes()[:20])
+    done = dualdag("show", "x")
+    assert done.returncode == 3
+    assert "version 1 of artifact 'x' is damaged" in done.stderr.splitlines()[-1]
+
+
 @pytest.fixture
 def without_rights():
     """Return a way to run the command without root's leave to go everywhere."""
