@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+import tarfile
 import tomllib
 import zipfile
 from pathlib import Path
@@ -56,6 +57,17 @@ def test_wheel_holds_every_module_and_nothing_else(wheel: zipfile.ZipFile) -> No
     assert set(names) == expected
     assert {n.split("/")[0] for n in names} == {package.name for package in PACKAGES}
     assert "dualdag/py.typed" in names
+
+
+def test_source_distribution_holds_what_its_tests_read(tmp_path: Path) -> None:
+    from hatchling.builders.sdist import SdistBuilder
+
+    built = next(SdistBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"]))
+    with tarfile.open(built) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    for folder in (".ci", ".changes", "docs", "examples", "tests", "property_tests", "benchmarks"):
+        there = {f"{folder}/{p.name}" for p in (ROOT / folder).iterdir() if p.suffix in {".py", ".md"}}
+        assert there <= names, folder
 
 
 def test_wheel_names_licence_version_and_command(wheel: zipfile.ZipFile) -> None:
