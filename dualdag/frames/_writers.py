@@ -10,9 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from dualdag.frames._meta import literal
 from dualdag.frames._names import signature
 from dualdag.frames._run import plain
 from dualdag.frames._spelling import bind
+from dualdag.graph import compile_graph
 
 __all__ = ["WRITERS", "write", "write_value"]
 
@@ -53,7 +55,22 @@ def write(self: Any, owner: str, name: str, args: tuple[Any, ...], kwargs: dict[
         What pandas gives: None, or text or bytes where there is no target.
     """
     bind(owner, name, args, kwargs)
-    return write_value(self.compute(), name, plain(args), plain(kwargs))
+    value = self.compute()
+    answer = write_value(value, name, plain(args), plain(kwargs))
+    known = signature(owner, name)
+    target = args[0] if args else kwargs.get(next(iter(known.parameters)) if known is not None else "")
+    if isinstance(target, (str, os.PathLike)) and _reads(self, os.fspath(target)):
+        # The graph would read back what was just written, and do again what it did.
+        self._become(literal(value))
+    return answer
+
+
+def _reads(self: Any, path: str) -> bool:
+    """Tell whether a lazy object is made of the file, or of files in the folder, of this path."""
+    wanted = os.path.realpath(Path(path.removeprefix("file://")).expanduser())
+    found = [one.args[0] for one in compile_graph([self._handle.node]).nodes if one.op.kind == "file"]
+    real = [os.path.realpath(str(one).removeprefix("file://")) for one in found]
+    return path in found or any(one == wanted or one.startswith(f"{wanted}{os.sep}") for one in real)
 
 
 def write_value(value: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -220,3 +220,15 @@ def test_the_result_of_a_task_can_be_read(evaluator: Any) -> None:
         return f"{name}.csv"
 
     assert pd.read_csv(chosen("x")).a.sum() == 1
+
+
+@pytest.mark.parametrize("target", ["x.csv", Path("x.csv"), "./x.csv"])
+def test_a_frame_written_over_its_own_file_stays_what_it_was(target: Any, real: None) -> None:
+    pandas.DataFrame({"x": [1, 2]}).to_csv("x.csv", index=False)
+    df = pd.read_csv("x.csv")
+    df["x"] += 1
+    df.to_csv(target, index=False)
+    assert df.x.tolist() == [2, 3]
+    assert list(df.columns) == ["x"]
+    df.to_csv(target, index=False)
+    assert pd.read_csv("x.csv").x.tolist() == [2, 3]
