@@ -74,6 +74,24 @@ def test_arguments_of_any_name():
     assert got == (0, 4, 5, 6, {"args": 7, "kwargs": 8})
 
 
+def test_an_argument_without_content_is_named_with_its_call():
+    with pytest.raises(dag.FingerprintError, match=r"an argument of measure\(\) at .*test_api\.py:\d+"):
+        measure(iter([1]))
+    with pytest.raises(dag.FingerprintError, match=r"an argument of measure\(\) at .*test_api\.py:\d+"):
+        measure(wire=iter([1]))
+
+
+def test_a_task_of_a_task_keeps_what_is_not_given_again():
+    @dag.task(nout=2, version=3, retries=5, ignore=("jobs",))
+    def two(x, jobs=1):
+        return x, x
+
+    again = dag.task(two, timeout=9)
+    assert again(1, jobs=7) == two(1)
+    assert len(list(again(1))) == 2
+    assert dag.task(two, version=4)(1) != two(1)
+
+
 def test_what_refresh_takes(taught):
     node = measure(Wire(1)).named("length")
     with dag.configure(store="memory://refresh-takes", backend="sync"):

@@ -274,13 +274,17 @@ class Node(_Slots, Generic[R]):
     def __hash__(self) -> int:
         return hash(self._key)
 
+    def __len__(self) -> int:
+        # list(node) and f(*node) ask for it before they iterate.
+        return self._op.nout if self._op.nout > 1 else self._no_value()
+
     def _no_value(self, *_: object) -> NoReturn:
         raise GraphError(
             f"{self!r} has no value yet, so it has no truth, length or order: "
             "run it first (.compute() or dag.run), or do this inside a task."
         )
 
-    __bool__ = __len__ = __lt__ = __le__ = __gt__ = __ge__ = __contains__ = _no_value
+    __bool__ = __lt__ = __le__ = __gt__ = __ge__ = __contains__ = _no_value
     __float__ = __int__ = __index__ = _no_value
 
     def __repr__(self) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from types import MethodType
 from typing import Any, Generic, ParamSpec, TypeVar, Unpack, cast, overload
 
-from dualdag.errors import GraphError
+from dualdag.errors import FingerprintError, GraphError
 from dualdag.graph._containers import ATOMS, nodes_in, snapshot
 from dualdag.graph._node import Node, assemble, make_node
 from dualdag.graph._op import Op, own_hash
@@ -104,7 +104,7 @@ class Task(Generic[P, R]):
             nodes = cast("tuple[Node[Any], ...]", args)
             return assemble(op, nodes, None, nodes, own, combine(own, [n._key for n in nodes]), caller_site(), None)
         inputs: list[Node[Any]] = []
-        own = own_hash(op, encode(args, inputs))
+        own = own_hash(op, self._encoded(args, inputs))
         if all(type(arg) in _PLAIN for arg in args):
             return make_node(op, args, None, tuple(inputs), own, caller_site())
         kept = tuple([snapshot(arg) for arg in args])
@@ -117,13 +117,19 @@ class Task(Generic[P, R]):
         counted = positional, named
         if self._ignore:
             counted = self._without_ignored(positional, named)
-        body = encode(counted[0], inputs)
+        body = self._encoded(counted[0], inputs)
         if counted[1]:
-            body += encode(tuple(counted[1].items()), inputs)
+            body += self._encoded(tuple(counted[1].items()), inputs)
         kept = {name: snapshot(value) for name, value in named.items()} or None
         stand = tuple([snapshot(a) for a in positional])
         self._check_places(inputs, (stand, kept))
         return make_node(op, stand, kept, tuple(inputs), own_hash(op, body), caller_site(3))
+
+    def _encoded(self, args: tuple[Any, ...], inputs: list[Node[Any]]) -> bytes:
+        try:
+            return encode(args, inputs)
+        except FingerprintError as error:
+            raise FingerprintError(f"an argument of {self.label}() at {caller_site()}: {error}") from error.__cause__
 
     def _check_places(self, inputs: list[Node[Any]], kept: object) -> None:
         """Refuse a node that was hashed where no value can take its place, such as an object's attribute."""
@@ -368,7 +374,8 @@ def task(
 
     def make(target: Any) -> Task[P, R]:
         if isinstance(target, Task):
-            return target.options(nout=nout, version=version, ignore=ignore, **options)
+            given = {"nout": (nout, 1), "version": (version, None), "ignore": (ignore, ())}
+            return target.options(**{k: new for k, (new, default) in given.items() if new != default}, **options)
         if not callable(target):
             raise GraphError(f"dag.task takes a function, not {target!r}.")
         label = getattr(_unwrap(target), "__name__", type(target).__name__)

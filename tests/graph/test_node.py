@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import functools
+import io
 import operator
 import pickle
 from pathlib import Path
@@ -186,6 +187,15 @@ def test_nout_unpacks():
     assert a != b != c
     assert a == three(1)[0]
     assert c.args == (three(1), 2)
+
+
+def test_nout_spreads_into_lists_and_calls():
+    node = three(1)
+    assert list(node) == [*node] == [node[0], node[1], node[2]]
+    assert print(*node, sep="", file=io.StringIO()) is None
+    assert len(node) == 3
+    with pytest.raises(dag.GraphError, match="run it first"):
+        bool(node)
 
 
 def test_after_enters_the_key():
