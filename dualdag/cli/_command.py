@@ -127,8 +127,7 @@ def _in_text(fn: Callable[..., Answer], options: Mapping[str, Any]) -> int:
         answer = fn(**options)
         if answer.error is not None:
             click.echo(_errors.say(answer.error), err=True)
-        answer.show()
-        sys.stdout.flush()
+        return _put_out(answer.show, answer.status)
     except (click.ClickException, click.exceptions.Exit):
         raise
     except BrokenPipeError:
@@ -138,7 +137,20 @@ def _in_text(fn: Callable[..., Answer], options: Mapping[str, Any]) -> int:
         cause, status = _unwrapped(error)
         click.echo(_errors.say(cause), err=True, nl=False)
         return status
-    return answer.status
+
+
+def _put_out(write: Callable[[], None], status: int) -> int:
+    """Write to standard output and return the status: of a full disk another, of a reader that left the same."""
+    try:
+        write()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        discard_output()
+    except OSError as error:
+        discard_output()
+        click.echo(f"error: standard output can't be written: {(error.strerror or str(error)).lower()}.", err=True)
+        return _errors.USAGE
+    return status
 
 
 def _in_json(fn: Callable[..., Answer], options: Mapping[str, Any]) -> int:
@@ -150,14 +162,12 @@ def _in_json(fn: Callable[..., Answer], options: Mapping[str, Any]) -> int:
         except BaseException as error:  # noqa: BLE001 - each becomes a document and a status
             cause, status = _unwrapped(error)
             click.echo(_errors.say(cause), err=True, nl=False)
-            emit(_errors.describe(cause, status))
-            return status
-        if answer.error is None:
-            emit(answer.document)
-        else:
+            return _put_out(lambda: emit(_errors.describe(cause, status)), status)
+        document = answer.document
+        if answer.error is not None:
             click.echo(_errors.say(answer.error), err=True, nl=False)
-            emit(answer.document | _errors.describe(answer.error, answer.status))
-    return answer.status
+            document |= _errors.describe(answer.error, answer.status)
+        return _put_out(lambda: emit(document), answer.status)
 
 
 def _unwrapped(error: BaseException) -> tuple[BaseException, int]:

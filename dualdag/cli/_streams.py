@@ -19,9 +19,13 @@ _HOME = str(Path(__file__).resolve().parent.parent)
 
 
 def make_safe() -> None:
-    """Make the console show what it has no character for as an escape, and warnings of ours as one line."""
-    for stream in (sys.stdout, sys.stderr):
-        if stream is not None and hasattr(stream, "reconfigure"):
+    """Make the console show what it has no character for as an escape, and warnings of ours as one line; have one."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            # Closed by whoever called; what is opened next would else become standard output.
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115 - no path of anybody's
+        elif hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     usual = warnings.formatwarning
 
@@ -77,7 +81,9 @@ def _turn_aside(real: Any) -> int | None:
 
 
 def discard_output() -> None:
-    """Send further output nowhere: what reads ours has enough of it, as `head` does."""
+    """Send further output nowhere: what reads ours has enough of it, as `head` does, or can't take it."""
+    if sys.stdout is sys.stderr:
+        return  # only the document went elsewhere
     with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - no path of anybody's
         try:
             os.dup2(nowhere.fileno(), sys.stdout.fileno())

@@ -192,6 +192,27 @@ def test_a_reader_that_has_enough():
     assert process.wait() == 0
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_output_that_goes_nowhere(more):
+    flow("dag.task(len)([1]).artifact('x')\n")
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [*COMMAND, "run", "flow.py", "--progress", "off", *more],
+            stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr == "error: standard output can't be written: no space left on device.\n"
+    closed = "import os, sys; os.close(1); os.execv(sys.executable, sys.argv[1:])"
+    done = subprocess.run(
+        [sys.executable, "-c", closed, *COMMAND, "run", "flow.py", *more],
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_a_console_of_few_characters():
     text = "dag.task(len)([1]).named('naïve 日本').artifact('x')\ndag.task(len)('é→').named('日本')\n"
     text += "dag.task(abs)(dag.task(len)('é').named('日本')).artifact('y')\n"
