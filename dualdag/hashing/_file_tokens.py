@@ -282,10 +282,12 @@ def expand(glob: str) -> list[str]:
     Raises
     ------
     StoreError
-        When the place can't be asked.
+        When the place can't be asked, or the pattern is just the name of a folder.
     """
     path = local_path(glob)
     if path is not None:
+        if os.path.isdir(path) and not globbing.has_magic(path):  # noqa: PTH112
+            raise StoreError(f"{glob} is a folder: name the files in it, as with {glob.rstrip('/') + '/**'!r}.")
         head = glob[: len(glob) - len(path)] if glob.endswith(path) else "file:///"
         found = globbing.glob(path, recursive=True)  # noqa: PTH207 - keeps the pattern's own spelling
         return sorted({head + one.replace(os.sep, "/") for one in found if not os.path.isdir(one)})  # noqa: PTH112

@@ -261,6 +261,14 @@ def test_a_file_that_cannot_be_read(old, monkeypatch):
 # Patterns.
 
 
+def test_a_folder_is_no_pattern(tmp_path):
+    (tmp_path / "part.csv").write_text("x")
+    for folder in (tmp_path.as_posix(), f"{tmp_path.as_posix()}/"):
+        with pytest.raises(StoreError, match=r"is a folder.*/\*\*"):
+            expand(folder)
+    assert expand(f"{tmp_path.as_posix()}/**") == [f"{tmp_path.as_posix()}/part.csv"]
+
+
 def test_patterns_are_expanded_in_order(old, tmp_path, monkeypatch):
     for name in ("data/b.csv", "data/a.csv", "data/deep/er/c.csv", "data/x.txt", ".hidden/d.csv"):
         old(name)
