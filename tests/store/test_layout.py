@@ -19,7 +19,7 @@ from dualdag.store import _records as records_room
 from dualdag.store import _seal as seal_room
 from dualdag.store._facts import Batch, Fact, Unstable, Version
 from dualdag.store._seal import layout_of, seal, unseal
-from dualdag.testing._store_suite import a_record, a_version
+from dualdag.testing._store_suite_base import a_record, a_version
 
 
 @pytest.fixture
@@ -317,7 +317,7 @@ def test_a_fork_leaves_the_parents_index_alone(url):
         pytest.skip("needs fork")
     code = (
         "import os, sys\nfrom dualdag.store import open_store\n"
-        "from dualdag.testing._store_suite import a_record\n"
+        "from dualdag.testing._store_suite_base import a_record\n"
         f"store = open_store({url!r})\nstore.put_records([a_record('one')])\n"
         "child = os.fork()\n"
         "if child == 0:\n"

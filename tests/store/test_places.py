@@ -15,7 +15,7 @@ import pytest
 from dualdag.errors import CorruptObjectError, StoreError
 from dualdag.store import File, open_store
 from dualdag.store import _remote as remote
-from dualdag.testing._store_suite import a_record, a_version
+from dualdag.testing._store_suite_base import a_record, a_version
 
 
 @pytest.fixture

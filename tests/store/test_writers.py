@@ -13,12 +13,12 @@ import time
 import pytest
 
 from dualdag.store import open_store
-from dualdag.testing._store_suite import a_record, a_version
+from dualdag.testing._store_suite_base import a_record, a_version
 
 WRITER = """
 import json, sys, time
 from dualdag.store import open_store
-from dualdag.testing._store_suite import a_record, a_version
+from dualdag.testing._store_suite_base import a_record, a_version
 url, name, count, start = sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
 store = open_store(url)
 time.sleep(max(0.0, start - time.time()))
