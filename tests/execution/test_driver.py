@@ -12,8 +12,6 @@ import pytest
 
 import dualdag as dag
 from dualdag.execution import get_backend, run_graph
-from dualdag.execution._git import git_commit
-from dualdag.execution._work import guess_size, worth_keeping
 from dualdag.graph import compile_graph
 from dualdag.planning import FileView
 from dualdag.store import open_store
@@ -300,24 +298,6 @@ def test_a_file_that_is_gone_by_the_time_it_is_read(tmp_path):
         run([remove(dag.file(path))])
 
 
-def test_keeping_what_costs_more_to_make():
-    assert not worth_keeping(0.004, 0, local=True)
-    assert worth_keeping(0.02, 1000, local=True)
-    assert not worth_keeping(0.02, 10_000_000, local=True)
-    assert not worth_keeping(0.1, 0, local=False)
-    assert worth_keeping(10.0, 100_000_000, local=False)
-
-
-def test_sizes_are_guessed_without_encoding():
-    numpy, pandas = pytest.importorskip("numpy"), pytest.importorskip("pandas")
-    assert guess_size(numpy.zeros(1000)) == 8000
-    assert guess_size(pandas.DataFrame({"x": range(1000)})) >= 8000
-    assert guess_size(b"x" * 500) == 500
-    assert 20_000 < guess_size(["x" * 100] * 500) < 80_000
-    assert guess_size([]) > 0
-    assert guess_size(object()) > 0
-
-
 def test_not_deterministic_wins_over_not_kept():
     @dag.task(deterministic=False, persist=False)
     def stamp(x):
@@ -383,27 +363,6 @@ def test_blas_threads_are_limited_while_tasks_run_and_put_back():
 
     assert all(value <= max(1, cores() // 2) for value in found.values.values())
     assert [row["num_threads"] for row in threadpool_info()] == before
-
-
-def test_git_commit(tmp_path):
-    assert git_commit(tmp_path) is None
-    git = tmp_path / ".git"
-    (git / "refs/heads").mkdir(parents=True)
-    (git / "HEAD").write_text("ref: refs/heads/main\n")
-    assert git_commit(tmp_path) is None
-    (git / "packed-refs").write_text("# pack-refs\nabc123 refs/heads/main\n")
-    assert git_commit(tmp_path / "sub" / "folder") == "abc123"
-    (git / "refs/heads/main").write_text("def456\n")
-    assert git_commit(tmp_path) == "def456"
-    (git / "HEAD").write_text("0" * 40)
-    assert git_commit(tmp_path) == "0" * 40
-    tree = tmp_path / "tree"
-    (git / "worktrees/tree").mkdir(parents=True)
-    (git / "worktrees/tree/HEAD").write_text("ref: refs/heads/main\n")
-    (git / "worktrees/tree/commondir").write_text("../..\n")
-    tree.mkdir()
-    (tree / ".git").write_text(f"gitdir: {git}/worktrees/tree\n")
-    assert git_commit(tree) == "def456"
 
 
 def test_a_run_that_finds_all_it_needs_starts_no_engine():

@@ -1,0 +1,25 @@
+"""What a worker decides by itself: what is worth keeping."""
+
+from __future__ import annotations
+
+import pytest
+
+from dualdag.execution._work import guess_size, worth_keeping
+
+
+def test_keeping_what_costs_more_to_make():
+    assert not worth_keeping(0.004, 0, local=True)
+    assert worth_keeping(0.02, 1000, local=True)
+    assert not worth_keeping(0.02, 10_000_000, local=True)
+    assert not worth_keeping(0.1, 0, local=False)
+    assert worth_keeping(10.0, 100_000_000, local=False)
+
+
+def test_sizes_are_guessed_without_encoding():
+    numpy, pandas = pytest.importorskip("numpy"), pytest.importorskip("pandas")
+    assert guess_size(numpy.zeros(1000)) == 8000
+    assert guess_size(pandas.DataFrame({"x": range(1000)})) >= 8000
+    assert guess_size(b"x" * 500) == 500
+    assert 20_000 < guess_size(["x" * 100] * 500) < 80_000
+    assert guess_size([]) > 0
+    assert guess_size(object()) > 0
