@@ -70,6 +70,8 @@ class Index:
         self._rows = 0
         self._held: dict[bytes, Record] = {}
         self._more: dict[bytes, list[Record]] = {}
+        #: Trace keys held, by action key.
+        self._named: dict[bytes, list[bytes]] = {}
         self._owns: set[bytes] = set()
         self._facts: dict[bytes, tuple[int, Record]] = {}
 
@@ -190,6 +192,8 @@ class Index:
         first = self._held.setdefault(key, record)
         if first is not record:
             self._more.setdefault(key, [first]).append(record)
+        if key != record.action:
+            self._named.setdefault(record.action, []).append(key)
 
     def add_facts(self, facts: Mapping[bytes, tuple[int, Record]]) -> None:
         """Take in superseding facts that were read, by key: number and record."""
@@ -217,7 +221,7 @@ class Index:
                 self._read_state(self._state())
             except _DAMAGED:
                 return
-            self._held, self._more, self._owns, self._facts = {}, {}, set(), {}
+            self._held, self._more, self._named, self._owns, self._facts = {}, {}, {}, set(), {}
             self._newest_held = None
 
     def _write(self, db: sqlite3.Connection) -> None:
@@ -342,7 +346,7 @@ class Index:
             When the file is damaged.
         """
         with self._lock:
-            found = {key for key in self._held if any(r.action in actions for r in self._candidates(key))}
+            found = {key for action in actions for key in self._named.get(action, ())}
             if self._rows:
                 with self._whole():
                     rows = self._ask_for("SELECT key FROM keys WHERE action IN ", list(actions))
