@@ -274,7 +274,7 @@ def _writer(name: str, value: Any, ending: str) -> Callable[[Any, Path], object]
     known = _WRITERS[_kind(value)]
     if ending not in known:
         endings = ", ".join([*known, ".pkl"])
-        raise click.UsageError(f"{name} is a {type(value).__name__}: it can be written as {endings}.")
+        raise click.UsageError(f"{name} holds {type(value).__qualname__}: it can be written as {endings}.")
     if _kind(value) == "polars" and not hasattr(value, "columns"):
         return lambda v, p: known[ending](v.to_frame(), p)
     return known[ending]
