@@ -52,7 +52,9 @@ def _index(index: Any) -> bytes:
 
     names = seal(b"names", *(_label(name) for name in index.names))
     if isinstance(index, pd.RangeIndex):
-        return seal(b"pandas.RangeIndex", names, encode((index.start, index.stop, index.step)))
+        # Where the last step would have ended is an accident of slicing.
+        first, step = index.start if len(index) else 0, index.step if len(index) > 1 else 1
+        return seal(b"pandas.RangeIndex", names, encode((first, step, len(index))))
     if isinstance(index, pd.MultiIndex):
         parts = [_level(index.levels[i], index.codes[i]) for i in range(index.nlevels)]
         return seal(b"pandas.MultiIndex", names, encode(len(index)), *parts)
@@ -201,10 +203,12 @@ def _sparse(values: Any) -> tuple[bytes, ...]:
 
 
 def _arrow(values: Any) -> tuple[bytes, ...]:
+    import pandas as pd
+
     from dualdag.hashing._arrow_digest import arrow_values
 
     dtype = values.dtype
-    kind = f"str:{dtype.na_value!r}" if hasattr(dtype, "storage") else str(dtype)
+    kind = f"str:{dtype.na_value!r}" if isinstance(dtype, pd.StringDtype) else str(dtype)
     return kind.encode(), arrow_values(values.__arrow_array__())
 
 

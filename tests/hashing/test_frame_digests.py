@@ -108,6 +108,10 @@ COLUMNS = {
     "Float64": pd.Series([1.5, None, 3, 4], dtype="Float64"),
     "sparse": pd.Series(pd.arrays.SparseArray([0, 5, 1, 0])),
     "arrow": pd.Series([1, None, 3, 4], dtype="int64[pyarrow]"),
+    "arrow uint": pd.Series([1, None, 3, 4], dtype="uint64[pyarrow]"),
+    "arrow date": pd.Series(pd.array([1, None, 3, 4], dtype="timestamp[s][pyarrow]")),
+    "arrow zoned": pd.Series(pd.array([1, None, 3, 4], dtype=pd.ArrowDtype(pa.timestamp("s", "UTC")))),
+    "arrow string": pd.Series(["a", None, "ü", ""], dtype=pd.ArrowDtype(pa.string())),
     "arrow list": pd.Series([[1], None, [], [2, 3]], dtype=pd.ArrowDtype(pa.list_(pa.int64()))),
 }
 
@@ -159,6 +163,10 @@ def test_range_index_is_kept_apart():
     frame = pd.DataFrame({"a": [1, 2]})
     assert distinct(frame, frame.set_axis(pd.Index([0, 1])), frame.set_axis(pd.RangeIndex(0, 4, 2)))
     assert digest_value(frame) == digest_value(pd.concat([frame[:1], frame[1:]]))
+    three = pd.DataFrame({"a": [1, 2, 3]})
+    assert digest_value(three[::2]) == digest_value(pd.concat([three, frame], ignore_index=True)[:4][::2])
+    assert digest_value(pd.RangeIndex(0)) == digest_value(pd.RangeIndex(5, 5, 2))
+    assert distinct(pd.RangeIndex(0), pd.RangeIndex(1), pd.RangeIndex(2), pd.RangeIndex(0, 4, 2), pd.RangeIndex(1, 2))
 
 
 def test_attrs_count():
@@ -234,6 +242,10 @@ def test_freq_and_zone_count():
     assert distinct(days, days._with_freq(None), days.tz_localize("UTC"), days.tz_localize("Europe/Berlin"))
     frame = pd.DataFrame({"a": range(3)}, index=days)
     assert digest_value(frame) == digest_value(pd.concat([frame[:1], frame[1:]]))
+    three = pd.DataFrame({"a": [1, 2, 3]})
+    assert digest_value(three[::2]) == digest_value(pd.concat([three, frame], ignore_index=True)[:4][::2])
+    assert digest_value(pd.RangeIndex(0)) == digest_value(pd.RangeIndex(5, 5, 2))
+    assert distinct(pd.RangeIndex(0), pd.RangeIndex(1), pd.RangeIndex(2), pd.RangeIndex(0, 4, 2), pd.RangeIndex(1, 2))
 
 
 def test_labels_of_mixed_and_repeated_names():
