@@ -14,7 +14,7 @@ from dualdag.graph._node import Node, make_node
 from dualdag.graph._op import Op
 from dualdag.graph._scope import outside_tasks
 from dualdag.graph._site import caller_site
-from dualdag.hashing import digest_value, hash_key
+from dualdag.hashing import digest_value, hash_key, is_text
 
 __all__ = ["file", "files", "param", "params", "resolve_url", "value"]
 
@@ -31,6 +31,8 @@ def _url(url: object, what: str) -> str:
     text = os.fspath(url)
     if not isinstance(text, str) or not text or "\0" in text:
         raise GraphError(f"{what}: {url!r} is not a path or URL.")
+    if not is_text(resolve_url(text)):
+        raise GraphError(f"{what}: {resolve_url(text)!r} is no UTF-8 text, which records are written in: rename it.")
     return text
 
 

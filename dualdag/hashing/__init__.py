@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from dualdag.hashing._atoms import is_text
 from dualdag.hashing._encode import encode
 from dualdag.hashing._fingerprint import Fingerprint, Reached, fingerprint, moved, shared_walk
 from dualdag.hashing._keys import SCHEMA, action_key, combine, hash_key
@@ -35,6 +36,7 @@ __all__ = [
     "fingerprint",
     "given_digests",
     "hash_key",
+    "is_text",
     "moved",
     "register",
     "registered",

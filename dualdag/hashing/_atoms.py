@@ -6,7 +6,7 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["ATOMS", "decimal_number", "named", "sized", "text"]
+__all__ = ["ATOMS", "decimal_number", "is_text", "named", "sized", "text"]
 
 _double = struct.Struct(">d").pack
 _NAN = _double(float("nan"))
@@ -24,6 +24,15 @@ def text(value: str) -> bytes:
     except UnicodeEncodeError:  # a lone surrogate, as in file names that are no UTF-8
         data = value.encode("utf-8", "surrogatepass")
     return b"s%d:%b" % (len(data), data)
+
+
+def is_text(value: str) -> bool:
+    """Tell whether a str can be written as UTF-8; a file name of other bytes can't."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def named(name: str, content: str) -> bytes:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from blake3 import blake3
 
 from dualdag.errors import StoreError
+from dualdag.hashing._atoms import is_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -290,7 +291,11 @@ def expand(glob: str) -> list[str]:
             raise StoreError(f"{glob} is a folder: name the files in it, as with {glob.rstrip('/') + '/**'!r}.")
         head = glob[: len(glob) - len(path)] if glob.endswith(path) else "file:///"
         found = globbing.glob(path, recursive=True)  # noqa: PTH207 - keeps the pattern's own spelling
-        return sorted({head + one.replace(os.sep, "/") for one in found if not os.path.isdir(one)})  # noqa: PTH112
+        names = sorted({head + one.replace(os.sep, "/") for one in found if not os.path.isdir(one)})  # noqa: PTH112
+        foreign = next((name for name in names if not is_text(name)), None)
+        if foreign is not None:
+            raise StoreError(f"{glob}: it matches {foreign!r}, whose name is no UTF-8 text: rename it.")
+        return names
     system, remote = _remote(glob)
     try:
         system.invalidate_cache()

@@ -254,6 +254,8 @@ def test_files_and_values():
     for bad in ("", 3, None, "a\0b"):
         with pytest.raises(dag.GraphError):
             dag.file(bad)
+    with pytest.raises(dag.GraphError, match=r"bad\\udcff' is no UTF-8 text"):
+        dag.file("data/bad\udcff")
 
 
 @pytest.mark.parametrize("name", ["../x", "a\0b", "x" * 300, "", "a/b", "CON", " ", "."])

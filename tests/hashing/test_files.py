@@ -302,3 +302,16 @@ def test_remote_patterns():
 def test_tokens_are_plain_values():
     token = FileToken("a", "1", racy=False)
     assert pickle.loads(pickle.dumps(token)) == token
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are bytes there")
+def test_a_name_that_is_no_text_is_told_of(old, tmp_path):
+    old("good.txt")
+    try:
+        with open(os.fsencode(tmp_path) + b"/bad\xff.txt", "wb"):
+            pass
+    except OSError:
+        pytest.skip("this file system takes no such name")
+    with pytest.raises(StoreError, match=r"bad\\udcff.txt', whose name is no UTF-8 text: rename it"):
+        expand(f"{tmp_path}/*.txt")
+    assert expand(f"{tmp_path}/g*.txt")
