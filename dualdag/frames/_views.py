@@ -52,6 +52,8 @@ class View:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(f"{self._owner!r} object has no attribute {name!r}")
+        if self._grouped and name in getattr(owner_class(self._owner), "_attributes", ()):
+            return on_driver(self._handle, (*self._steps, step(f".{name}")))  # an argument of the window
         if name not in public(self._owner):
             return self._column(name)
         if name == "pipe":

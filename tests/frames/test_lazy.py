@@ -218,3 +218,11 @@ def test_scikit_learn_sees_the_columns_of_a_lazy_frame(evaluator: Any) -> None:
     assert list(model.feature_names_in_) == ["i", "g"]
     chosen = compose.make_column_transformer(("passthrough", ["g"])).set_output(transform="pandas")
     pandas.testing.assert_index_equal(chosen.fit_transform(df).columns, pandas.Index(["passthrough__g"]))
+
+
+def test_windows_tell_their_arguments(evaluator: Any) -> None:
+    df = world(pd)["df"]
+    window = df[["i"]].rolling(3, min_periods=2)
+    assert (window.window, window.min_periods, window.closed) == (3, 2, None)
+    assert df.i.ewm(span=4).span == 4
+    assert df.groupby("k").rolling(3).window == 3
