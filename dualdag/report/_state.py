@@ -6,13 +6,15 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from dualdag.planning import ACTIONS
+
 if TYPE_CHECKING:
     from dualdag.execution import Event
     from dualdag.planning import Plan
 
 __all__ = ["ArtifactState", "RunState"]
 
-_RUN, _CHECK = 2, 3
+_RUN, _CHECK = ACTIONS.index("run"), ACTIONS.index("check")
 #: In larger graphs nodes are not told apart by the artifact that they are for.
 _MOST = 200_000
 
