@@ -11,7 +11,7 @@ from dualdag.hashing._streams import BLOCK, Items, feed, hasher, seal
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["ArrowColumn", "arrow_digest", "polars_digest"]
+__all__ = ["ArrowColumn", "arrow_digest", "arrow_values", "parameters", "polars_digest"]
 
 
 class ArrowColumn:
@@ -222,9 +222,23 @@ def arrow_values(array: Any) -> bytes:
     return column.digest()
 
 
+def parameters(kind: Any) -> list[bytes]:
+    """Return what users' extension types in an Arrow type say of themselves, which its name does not tell."""
+    import pyarrow as pa
+
+    if isinstance(kind, pa.ExtensionType):
+        return [kind.__arrow_ext_serialize__(), *parameters(kind.storage_type)]
+    plain = _plain_type(kind)
+    inner = [plain] if plain != kind else _inner_types(kind)
+    return [part for one in inner for part in parameters(one)]
+
+
 def _type_name(kind: Any) -> str:
     import pyarrow as pa
 
+    told = parameters(kind)
+    if told:
+        return f"{kind} {told!r}"
     # The width of offsets is no part of the content, and a concatenation may change it.
     if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
         return "string"

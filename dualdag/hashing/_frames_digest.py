@@ -54,7 +54,7 @@ def _index(index: Any) -> bytes:
     if isinstance(index, pd.RangeIndex):
         # Where the last step would have ended is an accident of slicing.
         first, step = index.start if len(index) else 0, index.step if len(index) > 1 else 1
-        return seal(b"pandas.RangeIndex", names, encode((first, step, len(index))))
+        return seal(b"pandas.RangeIndex", names, encode((first, first + step * len(index), step)))
     if isinstance(index, pd.MultiIndex):
         parts = [_level(index.levels[i], index.codes[i]) for i in range(index.nlevels)]
         return seal(b"pandas.MultiIndex", names, encode(len(index)), *parts)
@@ -205,11 +205,13 @@ def _sparse(values: Any) -> tuple[bytes, ...]:
 def _arrow(values: Any) -> tuple[bytes, ...]:
     import pandas as pd
 
-    from dualdag.hashing._arrow_digest import arrow_values
+    from dualdag.hashing._arrow_digest import arrow_values, parameters
 
     dtype = values.dtype
-    kind = f"str:{dtype.na_value!r}" if isinstance(dtype, pd.StringDtype) else str(dtype)
-    return kind.encode(), arrow_values(values.__arrow_array__())
+    if isinstance(dtype, pd.StringDtype):
+        return f"str:{dtype.na_value!r}".encode(), arrow_values(values.__arrow_array__())
+    kind = encode((str(dtype), parameters(dtype.pyarrow_dtype)))
+    return kind, arrow_values(values.__arrow_array__())
 
 
 def _strings(values: Any) -> tuple[bytes, ...]:

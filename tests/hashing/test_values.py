@@ -342,3 +342,22 @@ def test_golden_digests(name):
     """A digest that moves makes every store forget what it knows: only a new schema number may do that."""
     value, expected = GOLDEN[name]
     assert digest_value(value).hex()[:20] == expected
+
+
+def test_what_an_extension_type_of_arrow_says_of_itself_counts():
+    pa = pytest.importorskip("pyarrow")
+
+    class Unit(pa.ExtensionType):
+        def __init__(self, name):
+            self.name = name
+            super().__init__(pa.int64(), "tests.unit")
+
+        def __arrow_ext_serialize__(self):
+            return self.name.encode()
+
+    one, other = (pa.ExtensionArray.from_storage(Unit(name), pa.array([1])) for name in ("m", "s"))
+    assert digest_value(one) != digest_value(other)
+    lists = [pa.ListArray.from_arrays(pa.array([0, 1]), inner) for inner in (one, other)]
+    assert digest_value(lists[0]) != digest_value(lists[1])
+    columns = [pd.Series(pd.arrays.ArrowExtensionArray(inner)) for inner in (one, other)]
+    assert digest_value(columns[0]) != digest_value(columns[1])
