@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack, cast, overload
 
 from dualdag.config import Settings, settings, user_cache_folder
-from dualdag.errors import ConfigError, GraphError
+from dualdag.errors import GraphError
 from dualdag.graph import (
     Graph,
     Node,
@@ -24,7 +24,6 @@ from dualdag.graph import (
 if TYPE_CHECKING:
     from dualdag.execution import RunResult
     from dualdag.planning import FileView, Plan
-    from dualdag.store import Store
 
 __all__ = ["load", "plan", "register", "run", "run_result", "shutdown"]
 
@@ -105,7 +104,7 @@ def run(
     ExceptionGroup
         With ``keep_going=True``, of every failure.
     GraphError
-        When the graph makes no sense, or no node is in `x`.
+        When the graph makes no sense, or no node is in `x`, unless that is an empty container.
 
     Examples
     --------
@@ -168,6 +167,7 @@ def run_result(
     chosen = _settings(options)
     graph = _compiled(x, "dag.run")
     from dualdag import execution, report
+    from dualdag.store import open_with
 
     with closing(open_with(chosen)) as opened, report.progress(chosen.progress) as listeners:
         return execution.run_graph(
@@ -227,6 +227,7 @@ def plan(
     chosen = _settings({"store": store, "now": now})
     graph = _compiled(x, "dag.plan")
     from dualdag import planning
+    from dualdag.store import open_with
 
     files = _files(chosen)
     files.scan(graph)
@@ -267,6 +268,8 @@ def load(name: str, version: int | None = None, store: Any = None) -> Any:
     >>> dag.load("sum", store="memory://docs-load")
     3
     """
+    from dualdag.store import open_with
+
     opened = open_with(_settings({"store": store}))
     found = opened.version(name, version)
     return opened.load(found.checksum, found.codec)
@@ -291,8 +294,8 @@ def register(
 
     Raises
     ------
-    FingerprintError
-        For a class whose digest is fixed, such as `list`.
+    FingerprintError, CodecError
+        For a class whose digest and codec are fixed, such as `list`.
 
     Examples
     --------
@@ -330,18 +333,6 @@ def shutdown() -> None:
     execution.shutdown()
 
 
-def open_with(chosen: Settings) -> Store:
-    """Return the store that the settings name."""
-    from dualdag.store import open_store
-
-    if chosen.secret is not None:
-        raise ConfigError(
-            "a secret is set (DUALDAG_SECRET or secret=), but this version can't sign records yet: unset it, "
-            "or records would be taken for signed that are not."
-        )
-    return open_store(chosen.store, durable=chosen.durable)
-
-
 def _settings(options: Mapping[str, Any]) -> Settings:
     return settings(**options)
 
@@ -363,10 +354,9 @@ def _refresh(refresh: Refresh | None) -> tuple[str | Node[Any], ...]:
 
 def _compiled(x: object, what: str) -> Graph:
     targets = nodes_in(x)
-    if not targets:
+    if not targets and (x or not isinstance(x, (list, tuple, dict, set, frozenset))):
         raise GraphError(
-            f"{what} found no node in what it was given, a {type(x).__name__}: pass a node, "
-            "or a container with nodes in it."
+            f"{what} found no node in what it was given, a {type(x).__name__}: pass a node, or a container of nodes."
         )
     graph = compile_graph(targets)
     check_fingerprints(graph)

@@ -291,6 +291,9 @@ def settings(**overrides: Any) -> Settings:
     with _lock:
         configured = dict(_configured)
     merged = {**_from_project(), **_from_environment(), **configured, **given}
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/(?!/)", merged.get("store", "")):
+        scheme, _, path = merged["store"].partition(":")
+        raise ConfigError(f"store {merged['store']!r} is neither a path nor a URL: write {scheme}://{path}")
     if "store" not in merged:
         merged["store"] = _default_store()
     elif "://" not in merged["store"]:

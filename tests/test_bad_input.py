@@ -23,6 +23,11 @@ def size_of(path):
     return os.path.getsize(path)
 
 
+@dag.task
+def touch(path):
+    open(path, "w").close()
+
+
 @pytest.fixture
 def store(tmp_path):
     """A store that holds one artifact, which every mishap must leave alone."""
@@ -44,6 +49,8 @@ def test_a_typo_in_a_name(store):
 def test_nothing_to_run(store):
     with pytest.raises(dag.GraphError, match="no node"):
         dag.run([1, 2], store=store)
+    assert dag.run([], store=store) == []
+    assert dag.plan({}, store=store).counts["run"] == 0
 
 
 def test_a_missing_file(store, tmp_path):
@@ -59,6 +66,37 @@ def test_a_store_path_that_is_a_file(tmp_path):
     with pytest.raises(dag.StoreError, match="file"):
         dag.run(add(1, 2), store=str(path))
     assert path.read_text() == "mine"
+
+
+def test_a_store_url_with_one_slash():
+    with pytest.raises(dag.ConfigError, match="write file:///tmp/x"):
+        dag.store("file:/tmp/x")
+
+
+def test_a_secret_is_refused_until_records_are_signed(store, monkeypatch):
+    monkeypatch.setenv("DUALDAG_SECRET", "key")
+    for use in (dag.store, lambda: dag.load("kept"), lambda: dag.run(add(1, 2)), lambda: dag.plan(add(1, 2))):
+        with pytest.raises(dag.ConfigError, match="sign"):
+            use()
+    monkeypatch.undo()
+
+
+def test_what_is_fixed_can_not_be_taught():
+    with pytest.raises(dag.CodecError, match="fixed"):
+        dag.register(list, codec=(bytes, list))
+    with pytest.raises(dag.FingerprintError, match="fixed"):
+        dag.register(list, digest=repr)
+
+
+def test_containers_nested_too_deeply_or_in_a_ring(store):
+    ring, deep = [1], []
+    ring.append(ring)
+    for _ in range(5_000):
+        deep = [deep]
+    for value in (ring, deep):
+        for use in (lambda v=value: add(v, 1), lambda v=value: dag.value(v), lambda v=value: dag.run([v, add(1, 2)])):
+            with pytest.raises((dag.GraphError, dag.FingerprintError), match=r"deep|holds itself|contains itself"):
+                use()
 
 
 def test_a_store_of_a_protocol_without_its_package():
@@ -153,7 +191,9 @@ def test_a_store_that_can_only_be_read(store, tmp_path):
         assert dag.load("kept", store=store) == 3
         assert dag.run(node, store=store) == 3
         with pytest.raises(dag.StoreError, match=r"read-only|Read-only"):
-            dag.run(add(5, 6).artifact("new"), store=store)
+            dag.run(touch(str(tmp_path / "ran")).artifact("new"), store=store)
+        assert not (tmp_path / "ran").exists(), "a task ran whose result could not be kept"
+        assert dag.run(add(5, 6).options(persist=False), store=store) == 11
     finally:
         subprocess.run(["umount", "-l", folder], check=True)
 

@@ -95,7 +95,7 @@ def run_graph(
         files.scan(graph)
         plan = plan_graph(graph, store=store, files=files, refresh=refresh, now=now)
         session = SyncBackend().open(RunInfo(run_id, store, 0))
-        recorder = Recorder(store)
+        recorder = Recorder(store, readonly=journal.refused is not None)
         run = Run(
             graph, store, session, files, now, keep_going, recorder, journal, tuple(listeners), run_id,
             backend=backend, info=info, marked=set(store.unstable()), late=dict(store.superseded()),
@@ -163,6 +163,11 @@ def _open_backend(run: Run, plan: Plan) -> None:
     """Start what runs tasks at the first plan that has any: a run that finds all it needs starts no engine."""
     size = sum(plan.actions.count(code) for code in (2, 3))
     if size and not run.opened:
+        if run.journal.refused is not None and any(
+            action == 2 and run.policy(i).persist is not False for i, action in enumerate(plan.actions)
+        ):
+            # Said now, not after the first task's hour.
+            raise run.journal.refused
         run.session.close(hard=False)
         run.session = run.backend.open(RunInfo(run.run_id, run.store, size))
         run.recorder.ticking = run.session.inline

@@ -31,6 +31,8 @@ class Recorder:
     ----------
     store : Store
         Where records go.
+    readonly : bool
+        Whether other names of results are left out: they save a look-up, and the store takes nothing.
 
     Attributes
     ----------
@@ -40,8 +42,9 @@ class Recorder:
         Whether a node of the open batch is handed on only once that is written.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, readonly: bool = False) -> None:
         self._store = store
+        self._readonly = readonly
         self._lock = threading.Lock()
         self._writing = threading.Lock()
         self._pending: list[tuple[int, Record, bool]] = []
@@ -82,6 +85,8 @@ class Recorder:
         record : Record
             The record in force, found by its action key.
         """
+        if self._readonly:
+            return
         with self._lock:
             self._open()
             self._aliases.append((trace, record))

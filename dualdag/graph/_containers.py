@@ -8,10 +8,17 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from dualdag.errors import GraphError
+
 __all__ = ["map_nodes", "nodes_in", "snapshot"]
 
 #: Exact types that hold nothing and never change.
 ATOMS: frozenset[type] = frozenset({int, float, complex, str, bytes, bool, type(None), type(Ellipsis), range, type})
+
+_TOO_DEEP = (
+    "containers here are nested too deeply to look for nodes in them, or one holds itself: "
+    "let a task make such a value, or take it flatter."
+)
 
 
 def map_nodes(obj: Any, replace: Callable[[Any], Any]) -> Any:
@@ -52,14 +59,23 @@ def map_nodes(obj: Any, replace: Callable[[Any], Any]) -> Any:
 
 
 def nodes_in(obj: Any) -> list[Any]:
-    """Return the nodes in a node, a container of nodes, or an object that stands for one."""
+    """Return the nodes in a node, a container of nodes, or an object that stands for one.
+
+    Raises
+    ------
+    GraphError
+        When containers are nested too deeply, or hold themselves.
+    """
     found: list[Any] = []
 
     def note(node: Any) -> Any:
         found.append(node)
         return node
 
-    map_nodes(obj, note)
+    try:
+        map_nodes(obj, note)
+    except RecursionError:
+        raise GraphError(_TOO_DEEP) from None
     return found
 
 
@@ -88,16 +104,30 @@ def snapshot(obj: Any) -> Any:
     ----------
     obj : object
         An argument of a task call.
+
+    Raises
+    ------
+    GraphError
+        When containers are nested too deeply, or hold themselves.
     """
+    if type(obj) in ATOMS:
+        return obj
+    try:
+        return _snapshot(obj)
+    except RecursionError:
+        raise GraphError(_TOO_DEEP) from None
+
+
+def _snapshot(obj: Any) -> Any:
     kind = type(obj)
     if kind in ATOMS:
         return obj
     if hasattr(kind, "__dualdag_node__"):
         return obj.__dualdag_node__()
     if kind is list or kind is tuple or kind is set or kind is frozenset:
-        return kind([snapshot(item) for item in obj])
+        return kind([_snapshot(item) for item in obj])
     if kind is dict:
-        return {snapshot(k): snapshot(v) for k, v in obj.items()}
+        return {_snapshot(k): _snapshot(v) for k, v in obj.items()}
     if kind is bytearray:
         return bytearray(obj)
     if isinstance(obj, (list, tuple, set, frozenset, dict)) or dataclasses.is_dataclass(obj):

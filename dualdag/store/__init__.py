@@ -9,7 +9,8 @@ import sys
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from dualdag.config import settings
+from dualdag.config import Settings, settings
+from dualdag.errors import ConfigError
 from dualdag.store._artifacts import Artifact
 from dualdag.store._facts import Confirmation, Record, Saved, Version
 from dualdag.store._journal import Run, RunJournal
@@ -37,6 +38,7 @@ __all__ = [
     "encode_value",
     "given_codecs",
     "open_store",
+    "open_with",
     "recipe",
     "register_codec",
     "register_codec_for",
@@ -58,6 +60,29 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
+def open_with(chosen: Settings) -> Store:
+    """Return the store that settings name.
+
+    Parameters
+    ----------
+    chosen : Settings
+        From `dualdag.config.settings`.
+
+    Raises
+    ------
+    ConfigError
+        When a secret is set.
+    StoreError
+        When it can't be opened.
+    """
+    if chosen.secret is not None:
+        raise ConfigError(
+            "a secret is set (DUALDAG_SECRET or secret=), but this version can't sign records yet: unset it, "
+            "or records would be taken for signed that are not."
+        )
+    return open_store(chosen.store, durable=chosen.durable)
+
+
 def store(url: Any = None) -> Store:
     """Return a store, by default that of the settings; called as ``dualdag.store()``.
 
@@ -77,8 +102,7 @@ def store(url: Any = None) -> Store:
     >>> dag.store("memory://docs").artifacts()
     []
     """
-    chosen = settings(store=url)
-    return open_store(chosen.store, durable=chosen.durable)
+    return open_with(settings(store=url))
 
 
 class _Door(ModuleType):

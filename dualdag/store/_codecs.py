@@ -203,7 +203,14 @@ def register_codec_for(cls: type, encode: Callable[[Any], bytes], decode: Callab
         The class; its subclasses are meant too.
     encode, decode : callable
         Instance to bytes, and back.
+
+    Raises
+    ------
+    CodecError
+        For a class that has a codec already, such as `list`.
     """
+    if cls.__module__ == "builtins":
+        raise CodecError(f"dag.register: how a {cls.__name__} is stored is fixed; register a class of your own.")
     teach(cls, encode, decode)
     name = f"class:{cls.__module__}.{cls.__qualname__}"
     register_codec(name, can=lambda value: isinstance(value, cls), encode=encode, decode=decode)

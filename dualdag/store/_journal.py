@@ -61,6 +61,8 @@ class RunJournal:
         Names the run.
     info : mapping
         What it was asked for.
+    refused : StoreError, optional
+        Why nothing can be written to the store.
 
     Raises
     ------
@@ -68,11 +70,14 @@ class RunJournal:
         When it can't be begun, or a run of that name was.
     """
 
-    def __init__(self, fs: FileSystem | None, run_id: str, info: Mapping[str, Any]) -> None:
+    def __init__(
+        self, fs: FileSystem | None, run_id: str, info: Mapping[str, Any], *, refused: StoreError | None = None
+    ) -> None:
         if _ID.fullmatch(run_id) is None:
             raise StoreError(f"{run_id!r} can't name a run: use letters, digits, '_', '-' and '.'.")
         self._fs = fs
         self.id = run_id
+        self.refused = refused
         self._lock = threading.Lock()
         self._events: list[Mapping[str, Any]] = []
         self._piece = 0

@@ -316,15 +316,13 @@ class Store(Handle):
         StoreError
             When it can't be begun.
         """
-        # A run that finds everything in a read-only store has nothing to write but its journal.
-        if self.readonly:
-            return RunJournal(None, run_id, info)
         try:
             self._may_write()
             return RunJournal(self._fs, run_id, info)
         except StoreError as error:
-            if isinstance(error.__cause__, OSError) and error.__cause__.errno in READ_ONLY:
-                return RunJournal(None, run_id, info)
+            # A run that finds everything in a read-only store has nothing to write but its journal.
+            if self.readonly or (isinstance(error.__cause__, OSError) and error.__cause__.errno in READ_ONLY):
+                return RunJournal(None, run_id, info, refused=error)
             raise
 
     def runs(self, limit: int | None = None) -> list[Run]:

@@ -206,7 +206,8 @@ def test_a_target_is_kept_though_another_node_ran_its_action(backend, target_fir
     below = add(between, 7)
     result, _ = run([target, below] if target_first else [below, target], backend=backend)
     assert sorted(result.values.values()) == [5, 12]
-    assert result.executed == 4
+    # Where the first was over and let go of before the second was ready, it runs again.
+    assert result.executed in (4, 5)
     again, _ = run([target], backend=backend)
     assert again.plan.counts["reuse"] == 1
     assert again.executed == 0

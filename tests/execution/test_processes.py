@@ -198,7 +198,7 @@ def test_timeout_is_retried(tmp_path):
     marks = tmp_path / "marks"
     marks.mkdir()
 
-    @dag.task(timeout=0.5, retries=1)
+    @dag.task(timeout=2, retries=1)
     def slow_at_first(folder):
         from pathlib import Path
 
