@@ -151,9 +151,13 @@ def _plain(value: Any) -> Any:
 
 
 def _read(fs: FileSystem, path: str, kind: type[T]) -> T | None:
+    data = fs.get(path)
+    if not data:
+        return None
     try:
-        return unseal(fs.get(path) or b"", kind, path)
-    except CorruptObjectError:
+        return unseal(data, kind, path)
+    except CorruptObjectError as error:
+        warnings.warn(f"store {shown(fs.url)}: {error} What it told of that run is left out.", stacklevel=2)
         return None
 
 

@@ -28,6 +28,8 @@ _ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 _memory_lock = threading.Lock()
 #: Kinds of filesystem whose conditional put was tried in this process, and whether it is one.
 _tried: dict[type, bool] = {}
+#: Protocols of object stores, which have no folders.
+_BUCKETS = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "oss", "oci", "cos", "obs", "tos", "r2"})
 
 
 class AnyFileSystem:
@@ -50,6 +52,7 @@ class AnyFileSystem:
         self._root = root.rstrip("/")
         protocols = fs.protocol if isinstance(fs.protocol, (tuple, list)) else (fs.protocol,)
         self._in_memory = "memory" in protocols
+        self._has_buckets = not _BUCKETS.isdisjoint(protocols)
 
     def _path(self, path: str) -> str:
         return f"{self._root}/{path}"
@@ -71,10 +74,20 @@ class AnyFileSystem:
             return True
 
     def _put(self, target: str, data: bytes | None, file: str, mode: str) -> None:
-        if data is not None:
-            self._fs.pipe_file(target, data, mode=mode)
-        else:
-            self._fs.put_file(file, target, mode=mode)
+        def put() -> None:
+            if data is not None:
+                self._fs.pipe_file(target, data, mode=mode)
+            else:
+                self._fs.put_file(file, target, mode=mode)
+
+        try:
+            put()
+        except FileNotFoundError:
+            # Where there are folders one has to be made; where there are none a bucket is not there.
+            if self._has_buckets:
+                raise
+            self._fs.makedirs(target.rpartition("/")[0], exist_ok=True)
+            put()
 
     def _put_in_memory(self, target: str, data: bytes) -> bool:
         # In one process's memory there is no conditional put, but a lock serves.
@@ -95,7 +108,7 @@ class AnyFileSystem:
         kind = type(self._fs)
         if kind not in _tried:
             path = self._path(f"scratch/{uuid.uuid4().hex}")
-            self._fs.pipe_file(path, b"first")
+            self._put(path, b"first", "", mode="overwrite")
             try:
                 self._fs.pipe_file(path, b"second", mode="create")
                 _tried[kind] = False
@@ -177,7 +190,7 @@ class AnyFileSystem:
         """Move a damaged file out of the way, so that its name can be written again."""
         data = self.get(path)
         if data is not None:
-            self._fs.pipe_file(self._path(to), data)
+            self._put(self._path(to), data, "", mode="overwrite")
             self.remove(path)
 
 

@@ -280,3 +280,17 @@ def test_what_others_put_into_a_store_is_left_alone(tmp_path):
         assert [row.id for row in again.runs()] == ["run"]
         assert again.run("run")[1] == [{"kind": "done"}]
         assert again.unstable() == set()
+
+
+@pytest.mark.parametrize("kind", ["dir", "simplecache"])
+@pytest.mark.filterwarnings("ignore:.*can't be told not to replace")
+def test_a_place_with_folders_that_fsspec_reaches(kind, tmp_path):
+    url = f"{kind}::{tmp_path.as_uri()}/store"
+    store = open_store(url)
+    one = a_record("one")
+    store.put_records([one])
+    saved = store.save([1])
+    store.close()
+    again = open_store(url)
+    assert again.records([one.trace]) == {one.trace: one}
+    assert again.load(saved.checksum, saved.codec) == [1]

@@ -83,6 +83,18 @@ def test_a_crash_while_writing_leaves_no_half_file(tmp_path, monkeypatch, point)
     assert again.get_object(again.put_object(b"never finished")) == b"never finished"
 
 
+def test_a_damaged_journal_is_told_of(tmp_path):
+    store = open_store(str(tmp_path / "store"))
+    journal = store.start_run("r", {})
+    journal.append({"kind": "done"})
+    journal.close()
+    piece = tmp_path / "store/runs/r/00000001"
+    piece.chmod(0o644)
+    piece.write_bytes(piece.read_bytes()[:20])
+    with pytest.warns(UserWarning, match="runs/r/00000001.*left out"):
+        assert store.run("r")[1] == []
+
+
 def test_objects_are_read_only(tmp_path):
     store = open_store(str(tmp_path / "store"))
     checksum = store.put_object(b"data")
