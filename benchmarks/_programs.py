@@ -93,9 +93,9 @@ if len(sys.argv) == 2:
     print(json.dumps({"plans": plans, "lookups": lookups}))
 else:
     nodes = graph(folder)
-    from dualdag import _api
-    stores, opening = [], _api.open_with
-    _api.open_with = lambda chosen: stores.append(opening(chosen)) or stores[-1]
+    from dualdag import store
+    stores, opening = [], store.open_with
+    store.open_with = lambda chosen: stores.append(opening(chosen)) or stores[-1]
     start = time.perf_counter()
     plan = dag.plan(nodes)
     seconds = time.perf_counter() - start
@@ -174,8 +174,9 @@ if kind == "numeric":
 else:
     words = np.array([f"{x:016x}" for x in rng.integers(0, 1 << 60, 10_000)])
     rows = int(size * 1e9 / 24)
-    text = words[rng.integers(0, len(words), rows)]
-    frame = pd.DataFrame({"s": pd.array(text, dtype="str" if kind == "arrow strings" else object)})
+    text = words[rng.integers(0, len(words), rows)].tolist()
+    frame = pd.DataFrame({"s": pd.Series(text, dtype="str" if kind == "arrow strings" else object)})
+    assert (frame["s"].dtype == object) == (kind == "object strings")
 nbytes = int(frame.memory_usage(deep=kind != "numeric", index=False).sum())
 result = {"nbytes": nbytes, "dualdag": []}
 digest_value(frame.head(10))

@@ -6,6 +6,7 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 
@@ -97,6 +98,9 @@ def small_tasks(repeat: int) -> list[Row]:
         per = [1e6 * t["run"] / 10_000 for t in times]
         name = "10,000 no-ops on `local`, " + ("kept" if persist == "True" else "`persist=False`")
         rows.append((name, spread(per, "us a node"), f"<= {limit:.0f} us", verdict(statistics.median(per), limit)))
+    rows.append(
+        ("- for scale: making a file in such a folder", spread([1e6 * t for t in _file_prices(repeat)], "us"), "", "")
+    )
     ours = [child(_programs.NOOPS, "1000", "True", env={"DUALDAG_BACKEND": "local"}) for _ in range(repeat)]
     base = statistics.median(t["run"] for t in ours)
     again = statistics.median(t["again"] for t in ours)
@@ -107,6 +111,22 @@ def small_tasks(repeat: int) -> list[Row]:
         text = f"{first:.3g} s, {second:.3g} s; {first / base:.1f}x and {second / again:.1f}x ours"
         rows.append((f"1,000 no-ops cached: {name}", text, "slower than ours", verdict(base, first)))
     return rows
+
+
+def _file_prices(repeat: int) -> list[float]:
+    """Return what it costs to create, link and unlink a small file, which every kept object takes."""
+    prices = []
+    for _ in range(repeat):
+        with tempfile.TemporaryDirectory() as folder:
+            start = time.perf_counter()
+            for i in range(1000):
+                path = os.path.join(folder, f"{i}.tmp")
+                with open(path, "xb") as file:
+                    file.write(bytes(100))
+                os.link(path, os.path.join(folder, str(i)))
+                os.unlink(path)
+            prices.append((time.perf_counter() - start) / 1000)
+    return prices
 
 
 def digests(repeat: int) -> list[Row]:
