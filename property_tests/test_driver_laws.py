@@ -6,7 +6,7 @@ import random
 import tempfile
 import warnings
 from collections import Counter
-from contextlib import suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from dualdag.errors import CorruptObjectError
 from dualdag.execution import get_backend, run_graph
+from dualdag.execution._clusters import Clusters
 from dualdag.graph import map_nodes
 from dualdag.hashing import digest_value
 from dualdag.planning import FileView
@@ -188,9 +189,22 @@ def test_a_run_does_what_the_model_does(history):
 
 
 @settings(max_examples=60)
-@given(seeds, st.sampled_from(((), NOISY)), st.sampled_from(("sync", "sync", "local")))
-def test_a_run_does_what_the_model_does_for_denser_histories(seed, noisy, backend):
-    check_against_model(draw_history(random.Random(seed)), noisy, backend)
+@given(seeds, st.sampled_from(((), NOISY)), st.sampled_from(("sync", "sync", "local")), st.booleans())
+def test_a_run_does_what_the_model_does_for_denser_histories(seed, noisy, backend, clustered):
+    with clusters() if clustered else nullcontext():
+        check_against_model(draw_history(random.Random(seed)), noisy, backend)
+
+
+@contextmanager
+def clusters():
+    """Let as many nodes as can be share a job, on a backend that would give each its own."""
+    price = {"price": 1.0}
+    with (
+        patch.object(Clusters, "expected", lambda self, i: 1e-6),
+        patch.multiple("dualdag.execution.embedded._sync._SyncSession", **price),
+        patch.multiple("dualdag.execution.embedded._local._LocalSession", **price),
+    ):
+        yield
 
 
 class Failure(Exception):

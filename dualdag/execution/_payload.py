@@ -21,7 +21,7 @@ from dualdag.execution._classes import pack_classes, teach_classes
 from dualdag.execution._copies import own_copy
 from dualdag.execution._failures import describe
 from dualdag.execution._protocol import Handle, Job, Outcome, Step
-from dualdag.execution._work import InputMissingError, perform, unstorable
+from dualdag.execution._work import InputMissingError, perform, rests_on, unstorable
 from dualdag.graph import map_nodes
 from dualdag.store import dump_pickle
 
@@ -173,7 +173,7 @@ class Packer:
                 f"({type(error).__name__}: {error}): make such an object inside the task, or use backend='local'."
             ) from error
         return (step.id, step.label, str(step.site), sent.name, sent.data, sent.digest, data, len(step.names),
-                step.nout, step.keep, step.publish, tuple(step.files), retry_on)  # fmt: skip
+                step.nout, step.keep, step.publish, tuple(step.files), retry_on, step.hold)  # fmt: skip
 
     def _sent(self, step: Step) -> _Sent:
         known = self._functions.get(id(step.fn))
@@ -230,14 +230,16 @@ def run_job(payload: bytes, values: Sequence[Any] = ()) -> tuple[bytes, list[Any
             return given[handle.id] if place.private else own_copy(given[handle.id])
         return _from_store(handle, place)
 
+    broken: set[int] = set()
     for row in rows:
-        broken = bool(outcomes) and outcomes[-1].status != "done"
-        outcome, value = (Outcome(row[0], "skipped"), None) if broken else _run_row(row, take, place)
+        outcome, value = _run_row(row, take, place, broken)
+        if outcome.status != "done":
+            broken.add(outcome.id)
         if outcome.error is not None and isinstance(outcome.error, BaseException):
             outcome.error = describe(outcome.error)
         outcomes.append(outcome)
         made[outcome.id] = value
-    left = [None if o.checksum is not None else made[o.id] for o in outcomes]
+    left = [made[o.id] if row[-1] and o.checksum is None else None for o, row in zip(outcomes, rows, strict=True)]
     return pickle.dumps(outcomes, protocol=5), left
 
 
@@ -267,8 +269,10 @@ def _from_store(handle: Handle, place: Place) -> Any:
         raise InputMissingError(handle, error) from error
 
 
-def _run_row(row: tuple[Any, ...], take: Callable[[Handle], Any], place: Place) -> tuple[Outcome, Any]:
-    number, label, site, name, data, digest, body, count, nout, keep, publish, files, retry_on = row
+def _run_row(
+    row: tuple[Any, ...], take: Callable[[Handle], Any], place: Place, broken: set[int]
+) -> tuple[Outcome, Any]:
+    number, label, site, name, data, digest, body, count, nout, keep, publish, files, retry_on, _ = row
     try:
         fn, fits = _function(name, data, digest)
     except Exception as error:  # noqa: BLE001 - unpickling imports the user's modules
@@ -281,6 +285,8 @@ def _run_row(row: tuple[Any, ...], take: Callable[[Handle], Any], place: Place) 
     except Exception as error:  # noqa: BLE001 - unpickling imports the user's modules
         error.add_note(f"while the arguments of {label!r} were unpickled in a worker")
         return Outcome(number, "failed", error=error), None
+    if rests_on(inputs, broken):
+        return Outcome(number, "skipped"), None
     step = Step(number, label, site, fn, args, kwargs, range(count), inputs, nout, keep, publish, files, retried)
     if place.store is None:
         raise CodecError("a place without a store runs nothing")

@@ -80,6 +80,8 @@ class Step:
         Seconds that the function may take.
     fingerprint : Fingerprint or None
         What the function was when keys were made; workers hold what they loaded to it.
+    hold : bool
+        Whether other jobs may ask for the value; if not, it need not outlive its own.
     """
 
     id: int
@@ -97,6 +99,7 @@ class Step:
     retry_on: tuple[type[BaseException], ...] = (Exception,)
     timeout: float | None = None
     fingerprint: Fingerprint | None = None
+    hold: bool = True
 
 
 @dataclass(slots=True, eq=False)
@@ -127,7 +130,8 @@ class Outcome:
     status : str
         ``"done"``; ``"failed"``; ``"moved"`` (a file changed while it was read, `detail` is its
         URL); ``"missing"`` (an input's stored object can't be read, `detail` is its id);
-        ``"skipped"`` (did not start); ``"stale"`` (the worker has another version of the function,
+        ``"skipped"`` (did not start, as an input of the same job failed, or the worker of a job of
+        several steps was lost: it is run again, alone); ``"stale"`` (the worker has another version of the function,
         so it has to be sent by value; sessions deal with this themselves).
     digest : bytes
         Of the value, when done.
@@ -194,6 +198,8 @@ class Session(Protocol):
     """Whether workers reach the run's store; if not, the driver publishes."""
     holds_published: bool
     """Whether a value that was published is held too, until it is released."""
+    price: float
+    """Seconds that the engine charges for a job; where it charges next to nothing, 0: then each step is a job."""
 
     def submit(self, job: Job) -> None:
         """Take a job; never waits for it."""

@@ -86,7 +86,7 @@ class Results:
         policy = run.policy(i)
         run.executed += 1
         run.seconds[i] = outcome.seconds
-        if outcome.checksum is None or run.session.holds_published:
+        if i not in self.scheduler.loose and (outcome.checksum is None or run.session.holds_published):
             run.held.add(i)
             self.state.held[i] = i
         run.tell("done", i, seconds=outcome.seconds, nbytes=outcome.nbytes)
@@ -255,6 +255,12 @@ class Results:
             self._hand_on(i, self._outcome_of(won, i), won)
             return
         outcome = self._outcome_of(one.mine, i)
+        if outcome.checksum is None and i in self.scheduler.loose:
+            # Its value is gone: what is in force is looked for instead.
+            run.alone.add(i)
+            self.scheduler.again = True
+            self.scheduler.stop()
+            return
         if outcome.checksum is None and not self._publish(outcome):
             return
         mine = self._record(i, outcome)

@@ -94,6 +94,8 @@ class Run:
     held: set[int] = field(default_factory=set)
     seconds: dict[int, float] = field(default_factory=dict)
     policies: dict[int, Policy] = field(default_factory=dict)
+    costs: dict[bytes, float] = field(default_factory=dict)
+    alone: set[int] = field(default_factory=set)
 
     def tell(self, kind: str, position: int = -1, **more: Any) -> None:
         """Tell the journal and the listeners of something.

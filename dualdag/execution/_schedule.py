@@ -7,6 +7,7 @@ import random
 import time
 from typing import TYPE_CHECKING
 
+from dualdag.execution._clusters import Clusters
 from dualdag.execution._protocol import Job, Step
 from dualdag.execution._results import Results
 from dualdag.execution._state import FAILED, IDLE, READY, RESOLVED, RUNNING, WAITING, State
@@ -14,8 +15,9 @@ from dualdag.hashing import action_key, combine
 from dualdag.planning import effective_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
+    from dualdag.execution._protocol import Outcome
     from dualdag.execution._run import Policy, Run
     from dualdag.planning import Plan
     from dualdag.store import Record
@@ -48,7 +50,13 @@ class Scheduler:
         self.graph = plan.graph
         self.again = False
         self.stopping = False
-        self.in_flight = 0
+        self.jobs = 0
+        self.left: dict[int, list[int]] = {}
+        #: Submitted with what they wait for, what came of them, and those whose turn it is to be taken in.
+        self.clustered: set[int] = set()
+        self.arrived: dict[int, tuple[Outcome, dict[int, bytes]]] = {}
+        self.due: list[int] = []
+        self.loose: set[int] = set()
         self.ready: list[int] = []
         self.unknown: list[int] = []
         self.delayed: list[tuple[float, int]] = []
@@ -59,6 +67,7 @@ class Scheduler:
         for i in plan.targets:
             self.state.ask(i)
         self.results = Results(self)
+        self.clusters = Clusters(self)
 
     def _release(self, number: int) -> None:
         self.run.held.discard(number)
@@ -73,18 +82,19 @@ class Scheduler:
         self.hand_on(self.state.waiting())
         session = self.run.session
         while True:
+            self._take_due()
             if self.unknown:
                 self._look_up()
-            while self.ready and self.in_flight < session.window and not self.stopping:
+            while self.ready and self.jobs < session.window and not self.stopping:
                 self._start(heapq.heappop(self.ready))
-            if self.unknown and not self.stopping:
+            if self.due or (self.unknown and not self.stopping):
                 continue
             if self._at_end():
                 return
             self._wait()
 
     def _at_end(self) -> bool:
-        if self.in_flight or self.run.recorder.busy:
+        if self.jobs or self.run.recorder.busy:
             return False
         return self.stopping or not (self.ready or self.delayed)
 
@@ -95,23 +105,63 @@ class Scheduler:
         while self.delayed and self.delayed[0][0] <= now:
             heapq.heappush(self.ready, heapq.heappop(self.delayed)[1])
         wait = recorder.wait
-        idle = self.in_flight < session.slots if recorder.waiting else not self.in_flight
+        idle = self.jobs < session.slots if recorder.waiting else not self.jobs
         if wait is not None and (wait <= 0 or idle):
             recorder.write()
             wait = None
         settled = recorder.settled()
-        if settled or (self.ready and self.in_flight < session.window and not self.stopping):
+        if settled or (self.ready and self.jobs < session.window and not self.stopping):
             self.results.settle(settled)
             return
         if self.delayed and not self.stopping:
             pause = max(0.0, self.delayed[0][0] - now)
             wait = pause if wait is None else min(wait, pause)
-        if self.in_flight:
-            for outcome in session.collect(wait):
-                self.in_flight -= 1
-                self.results.take(outcome)
+        if self.jobs:
+            self._receive(session.collect(wait))
         elif wait:
             time.sleep(wait)
+
+    def _receive(self, outcomes: Sequence[Outcome]) -> None:
+        """Take in what can be; what rests on others of its job waits until these are in force."""
+        digests = {one.id: one.digest for one in outcomes if one.status == "done"}
+        for outcome in outcomes:
+            i = outcome.id
+            self._count_off(i)
+            self.clusters.learn(i, outcome.seconds if outcome.status == "done" else None)
+            if outcome.status == "skipped":
+                self._skipped(i)
+            elif i in self.clustered:
+                given = {j: digests[j] for j in self.graph.inputs[i] if j in digests}
+                self.arrived[i] = outcome, given
+            else:
+                self.results.take(outcome)
+
+    def _count_off(self, i: int) -> None:
+        left = self.left.pop(i)
+        left[0] -= 1
+        if not left[0]:
+            self.jobs -= 1
+
+    def _skipped(self, i: int) -> None:
+        self.run.alone.add(i)
+        if i in self.clustered:
+            self.clustered.discard(i)
+        elif self.state.phase[i] == RUNNING:
+            self.restart(i)
+
+    def _take_due(self) -> None:
+        """Take in what rested on others of its job, now that these are resolved."""
+        while self.due:
+            i = self.due.pop()
+            self.clustered.discard(i)
+            outcome, given = self.arrived.pop(i)
+            if any(self.state.digest[j] != digest for j, digest in given.items()):
+                # It was made of what another result has replaced.
+                self.run.session.release((i,))
+                self.restart(i)
+                continue
+            self.actions[i] = self.action(i)
+            self.results.take(outcome)
 
     def hand_on(self, nodes: Iterable[int]) -> None:
         """Note that nodes wait for nothing any more.
@@ -124,7 +174,10 @@ class Scheduler:
         phase, must = self.state.phase, self.state.must
         for i in nodes:
             phase[i] = READY
-            if must[i]:
+            if i in self.clustered:
+                phase[i] = RUNNING
+                self.due.append(i)
+            elif must[i]:
                 heapq.heappush(self.ready, i)
             else:
                 self.unknown.append(i)
@@ -211,35 +264,64 @@ class Scheduler:
         return ran is not None and self.results.take_twin(i, ran)
 
     def _start(self, i: int) -> None:
+        if self.state.phase[i] == READY and not self.clusters.park(i) and self.can_start(i):
+            self._submit(self.clusters.around(i))
+
+    def can_start(self, i: int) -> bool:
+        """Return whether a ready node is to be submitted now: its inputs are there, and no other does the same.
+
+        Parameters
+        ----------
+        i : int
+            Its position.
+        """
         state = self.state
         if state.phase[i] != READY:
-            return
-        values = state.value_inputs(i)
-        lacking = [j for j in values if not state.has_value(j)]
+            return False
+        lacking = [j for j in state.value_inputs(i) if not state.has_value(j)]
         if lacking:
             self._demand(i, lacking)
-            return
+            return False
         action = self.actions.get(i)
         if action is None:
             action = self.actions[i] = self.action(i)
         if self._twin(i, action):
-            return
+            return False
         self.flying[action] = [i]
-        self._submit(i, values)
+        state.phase[i] = RUNNING
+        return True
 
-    def _submit(self, i: int, values: list[int]) -> None:
+    def _submit(self, members: list[int]) -> None:
+        run, phase = self.run, self.state.phase
+        inside = set(members)
+        steps = [self._step(i, inside) for i in members]
+        left = [len(members)]
+        self.jobs += 1
+        for i in members:
+            self.left[i] = left
+            if phase[i] == WAITING:
+                self.clustered.add(i)
+            self.clusters.sent(i)
+            run.tell("start", i)
+        run.session.submit(Job(steps, run.policy(members[0]).resources))
+
+    def _step(self, i: int, inside: set[int]) -> Step:
         run, state, graph = self.run, self.state, self.graph
-        node = graph.nodes[i]
-        policy = run.policy(i)
-        nodes = graph.nodes
-        step = Step(
+        node, policy = graph.nodes[i], run.policy(i)
+        values = state.value_inputs(i)
+        hold = True
+        if len(inside) > 1 and run.session.publishes:
+            hold = state.asked[i] > sum([user in inside for user in state.users[i]])
+            if not hold:
+                self.loose.add(i)
+        return Step(
             i,
             graph.label(i),
             node._site,
             node._op.fn,  # type: ignore[arg-type]
             node._args,
             node._kwargs,
-            [nodes[j]._key for j in values],
+            [graph.nodes[j]._key for j in values],
             [state.source(j) for j in values],
             node._op.nout,
             self.keep(i, policy),
@@ -248,11 +330,8 @@ class Scheduler:
             policy.retry_on,
             policy.timeout,
             node._op.fingerprint,
+            hold,
         )
-        state.phase[i] = RUNNING
-        self.in_flight += 1
-        run.tell("start", i)
-        run.session.submit(Job((step,), policy.resources))
 
     def keep(self, i: int, policy: Policy) -> bool | None:
         """Return whether a node's object is kept; None leaves it to what it turns out to cost."""
@@ -329,14 +408,14 @@ class Scheduler:
         """Start nothing more; what has not started is dropped, what runs is awaited."""
         if not self.stopping:
             self.stopping = True
-            for _ in self.run.session.cancel():
-                self.in_flight -= 1
+            for i in self.run.session.cancel():
+                self._count_off(i)
+                self.clustered.discard(i)
 
     def salvage(self) -> None:
         """After an interruption: record what came to an end, and nothing else."""
         self.stop()
-        for outcome in self.run.session.collect(0):
-            if outcome.status == "done":
-                self.results.take(outcome)
+        self._receive([one for one in self.run.session.collect(0) if one.status == "done"])
+        self._take_due()
         self.run.recorder.write()
         self.results.settle(self.run.recorder.settled())

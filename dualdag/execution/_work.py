@@ -18,7 +18,7 @@ from dualdag.hashing import digest_value, file_token
 from dualdag.store import File
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from dualdag.store import Store
 
@@ -113,6 +113,19 @@ def perform(step: Step, take: Callable[[Handle], Any], store: Store, *, local: b
     except BaseException as error:  # noqa: BLE001 - told as data
         return _failed(outcome, error, retry=False)
     return outcome, value
+
+
+def rests_on(inputs: Iterable[Handle | Literal], broken: set[int]) -> bool:
+    """Return whether one of a step's inputs is a result that there is not.
+
+    Parameters
+    ----------
+    inputs : iterable of Handle or Literal
+        The step's.
+    broken : set of int
+        Numbers of the steps of the same job that did not get done.
+    """
+    return bool(broken) and any(type(one) is Handle and one.id in broken for one in inputs)
 
 
 def _failed(outcome: Outcome, error: BaseException, *, retry: bool) -> tuple[Outcome, None]:

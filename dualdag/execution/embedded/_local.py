@@ -58,6 +58,7 @@ class _LocalSession:
     inline = False
     publishes = True
     holds_published = True
+    price = 0.0
 
     def __init__(self, run: RunInfo, workers: int) -> None:
         self.slots = min(workers, max(run.size, 1))

@@ -82,6 +82,7 @@ class _Busy:
 class _ProcessesSession:
     inline = False
     holds_published = False
+    price = 150e-6
 
     def __init__(self, run: RunInfo, pool: Pool, slots: int) -> None:
         self.slots = slots
@@ -112,7 +113,7 @@ class _ProcessesSession:
             try:
                 message = self._pack(job)
             except (CodecError, InputMissingError) as error:
-                self._done.append(_not_sent(job, error))
+                self._done.extend(_not_sent(job, error))
                 continue
             self._send(job, message)
 
@@ -216,7 +217,7 @@ class _ProcessesSession:
                     self._queue.appendleft(job)
                     return
                 outcome = _still_stale(step, outcome)  # noqa: PLW2901 - told in its place
-            if value is not None:
+            if value is not None and step.hold:
                 self._values[outcome.id] = value
             self._done.append(outcome)
 
@@ -226,6 +227,10 @@ class _ProcessesSession:
         assert job is not None  # noqa: S101 - only busy workers are listened to
         self._busy.remove(busy)
         self._drop(busy)
+        if len(job.steps) > 1:
+            # Which of them it was shows when each runs alone.
+            self._done.extend(Outcome(step.id, "skipped") for step in job.steps)
+            return
         step = job.steps[0]
         count = self._lost[step.id] = self._lost.get(step.id, 0) + 1
         if count <= RESUBMITS:
@@ -236,7 +241,6 @@ class _ProcessesSession:
             f"({_why(busy.worker.process.exitcode)}): it may need more memory than there is, or call code that crashes."
         )
         self._done.append(Outcome(step.id, "failed", error=error, retry=isinstance(error, step.retry_on)))
-        self._done.extend(Outcome(other.id, "skipped") for other in job.steps[1:])
         self._lost.pop(step.id)
 
     def _end_late(self) -> None:
@@ -297,8 +301,13 @@ def _timeout(job: Job) -> float | None:
     return None if None in given else sum(t for t in given if t is not None)
 
 
-def _not_sent(job: Job, error: CodecError | InputMissingError) -> Outcome:
-    number = job.steps[0].id
+def _not_sent(job: Job, error: CodecError | InputMissingError) -> list[Outcome]:
+    if len(job.steps) > 1:
+        return [Outcome(step.id, "skipped") for step in job.steps]
+    return [_refused(job.steps[0].id, error)]
+
+
+def _refused(number: int, error: CodecError | InputMissingError) -> Outcome:
     if isinstance(error, InputMissingError):
         return Outcome(number, "missing", error=error.reason, detail=error.handle.id)
     return Outcome(number, "failed", error=error)

@@ -54,6 +54,7 @@ class _SyncSession:
     inline = True
     publishes = True
     holds_published = True
+    price = 0.0
 
     def __init__(self, run: RunInfo) -> None:
         self._values = Values(run.store)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from dualdag.errors import DualdagError
 from dualdag.execution._copies import own_copy
 from dualdag.execution._protocol import Handle, Job, Outcome
-from dualdag.execution._work import InputMissingError, perform
+from dualdag.execution._work import InputMissingError, perform, rests_on
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -94,22 +94,23 @@ def run_steps(job: Job, values: Values, *, local: bool) -> list[Outcome]:
     Parameters
     ----------
     job : Job
-        What to run; after a step that did not get done, those behind it are skipped.
+        What to run; what takes the result of a step that did not get done is skipped.
     values : Values
         Where inputs come from and results go.
     local : bool
         Whether the store is on this machine.
     """
     outcomes = []
-    broken = False
+    broken: set[int] = set()
     for step in job.steps:
-        if broken:
+        if rests_on(step.inputs, broken):
+            broken.add(step.id)
             outcomes.append(Outcome(step.id, "skipped"))
             continue
         outcome, value = perform(step, values.take, values.store, local=local)
         if outcome.status == "done":
             values.held[step.id] = value
         else:
-            broken = True
+            broken.add(step.id)
         outcomes.append(outcome)
     return outcomes

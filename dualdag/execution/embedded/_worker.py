@@ -83,8 +83,10 @@ def _answer(message: bytes) -> bytes:
         values = [load_value(s if isinstance(s, bytes) else Path(s).read_bytes()) for s in sources]
     except BaseException as error:  # noqa: BLE001 - unpickling runs code of any class
         error.add_note(f"while what {names[0][0]!r} takes was unpickled in a worker")
-        outcomes = [Outcome(number, "failed", error=describe(error)) for number in ids[:1]]
-        outcomes += [Outcome(number, "skipped") for number in ids[1:]]
+        alone = len(ids) == 1
+        outcomes = [
+            Outcome(number, "failed", error=describe(error)) if alone else Outcome(number, "skipped") for number in ids
+        ]
         return pickle.dumps((outcomes, [None] * len(ids)), protocol=5)
     data, results = run_job(payload, values)
     del values

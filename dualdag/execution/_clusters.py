@@ -1,0 +1,182 @@
+"""Clusters: cheap nodes that share a job, so that what an engine charges for a job is paid once for many.
+
+A cluster starts with a node that can run now and takes in others that can run now, and nodes below
+whose inputs are all in it or known.  So whatever it is made of can run when it is submitted, and no
+cycle can form between clusters.  How large it gets follows from what the functions took so far: the
+first calls of a function run alone, and tell.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from dualdag.execution._state import RESOLVED, WAITING
+
+if TYPE_CHECKING:
+    from dualdag.execution._schedule import Scheduler
+
+__all__ = ["Clusters"]
+
+#: A job of a cluster is to take so many times what the engine charges for it, within these seconds.
+WORTH, SHORTEST, LONGEST = 40.0, 0.005, 0.05
+#: Nodes of a cluster at the most: past it little is gained, and a lost worker costs all of them.
+MOST = 128
+#: Clusters per slot that what is ready is divided into at the least.
+SHARES = 4
+
+
+class Clusters:
+    """Decides what runs together.
+
+    Parameters
+    ----------
+    scheduler : Scheduler
+        Whose nodes they are.
+    """
+
+    def __init__(self, scheduler: Scheduler) -> None:
+        self._scheduler = scheduler
+        self._run, self._graph = scheduler.run, scheduler.graph
+        session = scheduler.run.session
+        self._slots = session.slots
+        price = getattr(session, "price", 0.0)
+        #: Seconds that a job is to take; 0 where a node may as well be a job.
+        self.target = min(LONGEST, max(SHORTEST, WORTH * price)) if price else 0.0
+        self._probes: Counter[bytes] = Counter()
+        self._parked: dict[bytes, list[int]] = {}
+
+    def park(self, i: int) -> bool:
+        """Put a node back whose function's first calls are still awaited; say whether that was done.
+
+        Parameters
+        ----------
+        i : int
+            Position of a node that could run.
+        """
+        if not self.target:
+            return False
+        prefix = self._graph.nodes[i]._op.prefix
+        if self._probes[prefix] < 2 * self._slots or self.expected(i) is not None:
+            return False
+        self._parked.setdefault(prefix, []).append(i)
+        return True
+
+    def sent(self, i: int) -> None:
+        """Note that a node was submitted.
+
+        Parameters
+        ----------
+        i : int
+            Its position.
+        """
+        if self.target:
+            self._probes[self._graph.nodes[i]._op.prefix] += 1
+
+    def learn(self, i: int, seconds: float | None) -> None:
+        """Take in what a node took, and let go of those that waited for it.
+
+        Parameters
+        ----------
+        i : int
+            Its position.
+        seconds : float or None
+            None where it was not run to its end.
+        """
+        if not self.target:
+            return
+        prefix, costs = self._graph.nodes[i]._op.prefix, self._run.costs
+        self._probes[prefix] -= 1
+        if seconds is not None:
+            known = costs.get(prefix)
+            # A first call pays for imports: what is less counts more than what is more.
+            share = 0.7 if known is None or seconds < known else 0.3
+            costs[prefix] = seconds if known is None else known + share * (seconds - known)
+        for parked in self._parked.pop(prefix, ()):
+            heapq.heappush(self._scheduler.ready, parked)
+
+    def expected(self, i: int) -> float | None:
+        """Return the seconds that a node is likely to take; None before a first call of its function told.
+
+        Parameters
+        ----------
+        i : int
+            Its position.
+        """
+        return self._run.costs.get(self._graph.nodes[i]._op.prefix)
+
+    def around(self, i: int) -> list[int]:
+        """Return the nodes that run in one job with a node that is about to, it first, in an order in which they can.
+
+        Parameters
+        ----------
+        i : int
+            Its position.
+        """
+        cost = self._cost(i)
+        if cost is None:
+            return [i]
+        scheduler, heap = self._scheduler, self._scheduler.ready
+        budget = self.target if scheduler.jobs >= self._slots else self.target / 3
+        room = min(MOST, 1 + len(heap) // (SHARES * self._slots))
+        shape = self._run.policy(i).resources
+        covered: dict[int, int] = {}
+        members, total, taken, at = [i], cost, 1, 0
+        while len(members) < MOST:
+            # What lies below first: its inputs are at hand.
+            below = [u for m in members[at:] for u in self._below(m, covered)]
+            at = len(members)
+            for user in below:
+                more = self._cost(user)
+                fits = more is not None and total + more <= budget and len(members) < MOST
+                if fits and self._fits_below(user, shape):
+                    members.append(user)
+                    total += more or 0.0
+            if len(members) > at:
+                continue
+            if taken >= room or not heap:
+                break
+            more = self._cost(heap[0])
+            if more is None or total + more > budget or self._run.policy(heap[0]).resources != shape:
+                break
+            other = heapq.heappop(heap)
+            if scheduler.can_start(other):
+                members.append(other)
+                taken += 1
+                total += more
+        return members
+
+    def _cost(self, i: int) -> float | None:
+        """Return what a node takes; None where that is not known or it runs alone."""
+        if not self.target or i in self._run.alone or i in self._run.attempts:
+            return None
+        cost = self.expected(i)
+        if cost is None or cost > self.target:
+            return None
+        policy = self._run.policy(i)
+        # What is timed is ended with its worker; of what is not deterministic one result is in force.
+        if policy.timeout is not None or not policy.deterministic or policy.resources.get("num_gpus"):
+            return None
+        return None if self._graph.nodes[i]._op.prefix in self._run.marked else cost
+
+    def _below(self, i: int, covered: dict[int, int]) -> list[int]:
+        """Return the users of a member that wait for members only."""
+        state = self._scheduler.state
+        found = []
+        for user in state.users[i]:
+            if state.phase[user] == WAITING and state.must[user] and user not in self._scheduler.clustered:
+                covered[user] = covered.get(user, 0) + 1
+                if covered[user] == state.missing[user]:
+                    found.append(user)
+        return found
+
+    def _fits_below(self, i: int, shape: object) -> bool:
+        extra = self._graph.extras.get(i)
+        if extra is not None and extra.after:
+            return False
+        if i in self._scheduler.plan.forced or self._run.policy(i).resources != shape:
+            return False
+        state = self._scheduler.state
+        phase = state.phase
+        return all(phase[j] != RESOLVED or state.has_value(j) for j in state.value_inputs(i))
