@@ -104,7 +104,9 @@ class Clusters:
         i : int
             Its position.
         """
-        return self._run.costs.get(self._graph.nodes[i]._op.prefix)
+        node = self._graph.nodes[i]
+        known = self._run.costs.get(node._op.prefix)
+        return self._scheduler.plan.seconds.get(node._own) if known is None else known
 
     def around(self, i: int) -> list[int]:
         """Return the nodes that run in one job with a node that is about to, it first, in an order in which they can.

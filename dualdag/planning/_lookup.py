@@ -40,14 +40,17 @@ class Known:
         1 where no result of the same function and arguments was ever recorded.
     visited : bytearray
         1 for all that was looked at.
+    seconds : dict of bytes to float
+        What nodes of the same function and arguments took, by their hash.
     """
 
-    __slots__ = ("aliases", "fresh", "present", "records", "sure", "visited")
+    __slots__ = ("aliases", "fresh", "present", "records", "seconds", "sure", "visited")
 
     def __init__(self, graph: Graph) -> None:
         count = len(graph.nodes)
         self.records: dict[int, Record] = {}
         self.aliases: dict[int, Record] = {}
+        self.seconds: dict[bytes, float] = {}
         self.present = bytearray(count)
         self.sure = bytearray(count)
         self.fresh = bytearray(count)
@@ -108,7 +111,7 @@ class _Looker:
         self.known = Known(graph)
         self.asked = bytearray(len(graph.nodes))
         self.owns_asked: set[bytes] = set()
-        self.owns_known: set[bytes] = set()
+        self.owns_known = self.known.seconds
         self.missed: list[int] = []
 
     def up(self, roots: list[int]) -> None:
@@ -205,7 +208,7 @@ class _Looker:
         unasked = {nodes[i]._own for i in batch} - self.owns_asked
         if unasked:
             self.owns_asked |= unasked
-            self.owns_known |= self.store.owns(unasked)
+            self.owns_known.update(self.store.durations(unasked))
         there = self.owns_known
         for i in batch:
             if nodes[i]._own not in there:

@@ -94,6 +94,8 @@ class Plan:
         Own part of each artifact looked at.
     wanted_by : dict of int to int
         Of nodes with a record: a user that wants the value.
+    seconds : dict of bytes to float
+        What nodes to run took when they last ran, by the hash of their function and arguments.
     """
 
     graph: Graph
@@ -116,6 +118,7 @@ class Plan:
     due: dict[str, str]
     own_parts: dict[str, bytes]
     wanted_by: dict[int, int] = field(default_factory=dict)
+    seconds: dict[bytes, float] = field(default_factory=dict)
 
     @property
     def counts(self) -> dict[str, int]:

@@ -117,6 +117,7 @@ def _plan(graph: Graph, store: Store, files: FileView, forced: set[int], region:
         due=region.due,
         own_parts=region.own_parts,
         wanted_by=wanted_by | made.wanted_by,
+        seconds=known.seconds,
     )
 
 

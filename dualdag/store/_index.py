@@ -22,12 +22,12 @@ from dualdag.store._rows import fold, from_row, to_row
 
 __all__ = ["Index", "IndexLostError"]
 
-_VERSION = 4
+_VERSION = 5
 _TABLES = """
 CREATE TABLE IF NOT EXISTS records (id INTEGER PRIMARY KEY, body BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS keys (key BLOB PRIMARY KEY, record INTEGER NOT NULL, action BLOB) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS names ON keys (action) WHERE action IS NOT NULL;
-CREATE TABLE IF NOT EXISTS owns (own BLOB PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS owns (own BLOB PRIMARY KEY, seconds REAL NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS facts (key BLOB PRIMARY KEY, number INTEGER NOT NULL, body BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 """
@@ -72,7 +72,7 @@ class Index:
         self._more: dict[bytes, list[Record]] = {}
         #: Trace keys held, by action key.
         self._named: dict[bytes, list[bytes]] = {}
-        self._owns: set[bytes] = set()
+        self._owns: dict[bytes, float] = {}
         self._facts: dict[bytes, tuple[int, Record]] = {}
 
     @property
@@ -179,7 +179,7 @@ class Index:
                 for record in batch.records:
                     self._hold(record.trace, record)
                     self._hold(record.action, record)
-                    self._owns.add(record.own)
+                    self._owns[record.own] = record.seconds
                 for trace, record in batch.aliases:
                     self._hold(trace, record)
                     self._hold(record.action, record)
@@ -221,14 +221,14 @@ class Index:
                 self._read_state(self._state())
             except _DAMAGED:
                 return
-            self._held, self._more, self._named, self._owns, self._facts = {}, {}, {}, set(), {}
+            self._held, self._more, self._named, self._owns, self._facts = {}, {}, {}, {}, {}
             self._newest_held = None
 
     def _write(self, db: sqlite3.Connection) -> None:
         state = self._state()
         if self._held:
             self._write_records(db, state)
-        db.executemany("INSERT OR IGNORE INTO owns VALUES (?)", ((own,) for own in self._owns))
+        db.executemany("INSERT OR REPLACE INTO owns VALUES (?, ?)", self._owns.items())
         rows = ((key, number, to_row(record)) for key, (number, record) in self._facts.items())
         db.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?, ?)", rows)
         if self._newest_held is not None and self._newest_held[0] >= state.get("next", 0):
@@ -308,8 +308,8 @@ class Index:
             return {number: body for number, body in self._ask("SELECT id, body FROM records") if number in ids}
         return dict(self._ask_for("SELECT id, body FROM records WHERE id IN ", list(ids)))
 
-    def owns(self, owns: Sequence[bytes]) -> set[bytes]:
-        """Return those of `owns` that were ever recorded.
+    def durations(self, owns: Sequence[bytes]) -> dict[bytes, float]:
+        """Return the seconds that those of `owns` took which were ever recorded.
 
         Parameters
         ----------
@@ -323,14 +323,17 @@ class Index:
         """
         with self._lock:
             if self.empty:
-                return set()
-            found = self._owns.intersection(owns) if self._owns else set()
+                return {}
+            found = {own: self._owns[own] for own in owns if own in self._owns} if self._owns else {}
             if not self._rows:
                 return found
             with self._whole():
                 if len(owns) > _ASKED and len(owns) * 8 > self._rows:
-                    return found | {own for (own,) in self._ask("SELECT own FROM owns")}.intersection(owns)
-                return found | {own for (own,) in self._ask_for("SELECT own FROM owns WHERE own IN ", owns)}
+                    wanted = set(owns)
+                    there = {own: took for own, took in self._ask("SELECT * FROM owns") if own in wanted}
+                else:
+                    there = dict(self._ask_for("SELECT * FROM owns WHERE own IN ", owns))
+                return there | found
 
     def names(self, actions: Set[bytes]) -> dict[bytes, Record]:
         """Return the trace keys whose records have one of `actions`, with these records.

@@ -141,11 +141,11 @@ class Records:
         with self._lock:
             return self._in_force(wanted)
 
-    def owns(self, owns: Iterable[bytes]) -> set[bytes]:
-        """Return those of `owns` that were ever recorded."""
+    def durations(self, owns: Iterable[bytes]) -> dict[bytes, float]:
+        """Return the seconds that those of `owns` took which were ever recorded."""
         wanted = owns if isinstance(owns, list) else list(owns)
         with self._lock:
-            return self._filled(lambda: self._index.owns(wanted))
+            return self._filled(lambda: self._index.durations(wanted))
 
     def _in_force(self, keys: Sequence[bytes]) -> dict[bytes, Record]:
         found = self._filled(lambda: self._index.find(keys))

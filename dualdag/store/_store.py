@@ -129,15 +129,15 @@ class Store(Handle):
         """
         return self._records.find(keys)
 
-    def owns(self, owns: Iterable[bytes]) -> set[bytes]:
-        """Return those of `owns` that were ever recorded.
+    def durations(self, owns: Iterable[bytes]) -> dict[bytes, float]:
+        """Return the seconds that those of `owns` took which were ever recorded.
 
         Parameters
         ----------
         owns : iterable of bytes
             Hashes of nodes without their inputs.
         """
-        return self._records.owns(owns)
+        return self._records.durations(owns)
 
     def superseded(self) -> Mapping[bytes, bytes]:
         """Return the digest in force of every key that was superseded, as of the last `refresh`."""

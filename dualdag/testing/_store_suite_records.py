@@ -88,7 +88,7 @@ class RecordTests(StoreBase):
         assert store.put_records([one, two]) == [one, two]
         for opened in (store, open_store(url)):
             assert opened.records([one.trace, two.action, b"n" * 20]) == {one.trace: one, two.action: two}
-            assert opened.owns([one.own, b"n" * 20]) == {one.own}
+            assert opened.durations([one.own, b"n" * 20]) == {one.own: one.seconds}
 
     def test_the_second_writer_takes_the_first_ones_result(self, store: Store, url: str) -> None:
         other = open_store(url)
@@ -259,7 +259,7 @@ class RecordTests(StoreBase):
         store.close()
         assert len(store.records(keys)) == 90
         assert len(open_store(url).records([*keys, *(b"%020d" % i for i in range(2000))])) == 90
-        assert len(open_store(url).owns(a_record(f"{k}-0").own for k in range(2000))) == 30
+        assert len(open_store(url).durations(a_record(f"{k}-0").own for k in range(2000))) == 30
 
     def test_unstable_tasks_are_remembered(self, store: Store, url: str) -> None:
         store.mark_unstable(b"u" * 20)

@@ -166,3 +166,11 @@ def test_what_no_other_job_asks_for_does_not_leave_the_worker(tmp_path, monkeypa
         node = step(node)
     assert run(node, tmp_path) == 500
     assert max(held) < 10
+
+
+def test_what_is_recorded_tells_how_large_clusters_are_from_the_first_job_on(tmp_path, sizes):
+    run(total(*[leaf(i) for i in range(400)]), tmp_path)
+    del sizes[:]
+    nodes = [leaf(i) for i in range(400)]
+    run(total(*nodes), tmp_path, refresh=nodes)
+    assert min(sizes[:2]) > 1

@@ -63,8 +63,9 @@ class MemoryStore:
         self.lookups["records"] += len(keys)
         return {key: found for key in keys if (found := self._in_force(key)) is not None}
 
-    def owns(self, owns):
-        return set(owns) & {record.own for facts in self.facts.values() for record in facts}
+    def durations(self, owns):
+        known = {record.own for facts in self.facts.values() for record in facts}
+        return dict.fromkeys(known.intersection(owns), 0.0)
 
     def has_objects(self, checksums):
         return set(checksums) & self.objects

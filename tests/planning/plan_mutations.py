@@ -136,7 +136,7 @@ def _digest_needs_an_object(patch):
 
 
 def _nothing_is_new(patch):
-    patch.setattr(MemoryStore, "owns", lambda self, owns: set(owns))
+    patch.setattr(MemoryStore, "durations", lambda self, owns: dict.fromkeys(owns, 0.0))
 
 
 def _late_names_wait(patch):
