@@ -106,13 +106,17 @@ def show(name: str, store: str | None) -> Answer:
 
 
 @click.argument("run_id", metavar="[RUN]", required=False)
-def log(run_id: str | None, store: str | None) -> Answer:
-    """List the runs, or what one of them did."""
+@click.argument("node", metavar="[NODE]", required=False)
+def log(run_id: str | None, node: str | None, store: str | None) -> Answer:
+    """List the runs, or what one of them did, or what a node of it printed."""
     import dualdag
     from dualdag.cli import _output
 
     opened = dualdag.store(store)
-    return _output.of_runs(opened.runs(limit=50)) if run_id is None else _output.of_one_run(*opened.run(run_id))
+    if run_id is None:
+        return _output.of_runs(opened.runs(limit=50))
+    row, events = opened.run(run_id)
+    return _output.of_one_run(row, events) if node is None else _output.of_one_node(row, events, node)
 
 
 @click.argument("name")

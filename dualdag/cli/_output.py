@@ -191,7 +191,7 @@ def of_one_run(row: Run, events: Sequence[Mapping[str, Any]]) -> Answer:
 def _show_one_run(row: Run, events: Sequence[Mapping[str, Any]]) -> None:
     took = f", took {_took(row)}" if row.ended else ""
     print(f"run {row.id}, began {when_text(row.started)}{took}, {row.status}")
-    told = [event for event in events if event.get("kind") not in {None, "start"}]
+    told = [event for event in events if event.get("kind") not in {None, "start", "output"}]
     if len(told) > _MOST_EVENTS:
         print(f"the last {_MOST_EVENTS} of {len(told)} events; --json lists them all")
     cells = [
@@ -203,6 +203,27 @@ def _show_one_run(row: Run, events: Sequence[Mapping[str, Any]]) -> None:
         print_table(["node", "what", "seconds", "bytes", ""], cells, right=[2, 3])
     counts = Counter(event["kind"] for event in told)
     print(", ".join(f"{kind} {count}" for kind, count in counts.items()) or "nothing had to be done")
+
+
+def of_one_node(row: Run, events: Sequence[Mapping[str, Any]], node: str) -> Answer:
+    """Return what a node of a run did and printed; it is named by name or by a beginning of its key."""
+    from dualdag.errors import ArtifactNotFoundError, did_you_mean
+
+    names = {str(event.get("label", "")) for event in events} - {""}
+    told = [e for e in events if e.get("label") == node or (len(node) > 3 and str(e.get("key", "")).startswith(node))]
+    if not told:
+        raise ArtifactNotFoundError(f"run {row.id} tells of no node {node!r}.{did_you_mean(node, names)}")
+    return Answer(_plain(row) | {"events": told}, lambda: _show_one_node(told))
+
+
+def _show_one_node(events: Sequence[Mapping[str, Any]]) -> None:
+    for event in events:
+        if event["kind"] == "output":
+            print(event["message"].rstrip("\n"))
+        elif event["kind"] != "start":
+            took = seconds_text(event.get("seconds") or None)
+            words = (event.get("label", ""), event["kind"], took, event.get("message", ""))
+            print("-- " + " ".join(word for word in words if word))
 
 
 def _plain(row: Any) -> dict[str, Any]:

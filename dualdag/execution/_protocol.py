@@ -151,6 +151,8 @@ class Outcome:
         Whether the failure is one of ``retry_on``.
     detail : object
         See `status`.
+    output : str
+        What the function printed.
     """
 
     id: int
@@ -164,6 +166,7 @@ class Outcome:
     error: BaseException | Failure | None = None
     retry: bool = False
     detail: Any = None
+    output: str = ""
 
 
 @dataclass(frozen=True, slots=True)

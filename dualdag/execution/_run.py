@@ -150,7 +150,7 @@ class Run:
 
 
 #: Kinds of events that a journal holds.
-_WRITTEN = frozenset({"start", "done", "reuse", "failed", "retry", "version", "confirmed", "warning"})
+_WRITTEN = frozenset({"start", "done", "reuse", "failed", "retry", "version", "confirmed", "warning", "output"})
 
 _DEFAULT_RESOURCES: dict[str, Any] = {"num_cpus": 1, "num_gpus": 0, "memory": None, "resources": {}}
 

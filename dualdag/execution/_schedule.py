@@ -128,6 +128,8 @@ class Scheduler:
             i = outcome.id
             self._count_off(i)
             self.clusters.learn(i, outcome.seconds if outcome.status == "done" else None)
+            if outcome.output:
+                self.run.tell("output", i, message=outcome.output)
             if outcome.status == "skipped":
                 self._skipped(i)
             elif i in self.clustered:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import sys
 import threading
 import time
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from dualdag.errors import CodecError, DualdagError, GraphError, TaskTimeoutError
 from dualdag.execution._copies import bind, own_copy
 from dualdag.execution._failures import user_traceback
+from dualdag.execution._output import captured_output
 from dualdag.execution._protocol import Handle, Literal, Outcome, Step
 from dualdag.graph import task_scope
 from dualdag.hashing import digest_value, file_token
@@ -94,12 +96,15 @@ def perform(step: Step, take: Callable[[Handle], Any], store: Store, *, local: b
     if step.files and (url := _moved(step)):
         return Outcome(step.id, "moved", detail=url), None
     started = time.perf_counter()
-    try:
-        value = _call(step, args, kwargs)
-    except BaseException as error:  # noqa: BLE001 - a worker must outlive whatever a task raises
-        outcome.seconds = time.perf_counter() - started
-        return _failed(outcome, error, retry=isinstance(error, step.retry_on))
+    with captured_output() as output:
+        try:
+            value = _call(step, args, kwargs)
+        except BaseException as error:  # noqa: BLE001 - a worker must outlive whatever a task raises
+            _failed(outcome, error, retry=isinstance(error, step.retry_on))
     outcome.seconds = time.perf_counter() - started
+    outcome.output = output.text()
+    if outcome.error is not None:
+        return outcome, None
     if step.files and (url := _moved(step)):
         return Outcome(step.id, "moved", detail=url), None
     try:
@@ -155,7 +160,9 @@ def _call_in_time(step: Step, args: tuple[Any, ...], kwargs: dict[str, Any], tim
             box.append((False, error))
         ended.set()
 
-    threading.Thread(target=call, name=f"dualdag {step.label}", daemon=True).start()
+    # What it prints belongs to the node too.
+    within = contextvars.copy_context()
+    threading.Thread(target=within.run, args=(call,), name=f"dualdag {step.label}", daemon=True).start()
     if not ended.wait(timeout):
         raise timed_out(step.label, step.site, timeout)
     done, value = box.pop()
