@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import sys
 import threading
-from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from typing import Any
 
 __all__ = ["Output", "captured_output"]
 
@@ -20,13 +16,10 @@ HEAD, TAIL = 32_768, 32_768
 class Output:
     """What one node printed: all of it, or beginning and end where it is much."""
 
-    __slots__ = ("_count", "_head", "_lock", "_tail", "_tail_size")
+    __slots__ = ("_count", "_head", "_tail", "_tail_size")
 
     def __init__(self) -> None:
-        self._head: list[str] = []
-        self._tail: list[str] = []
-        self._count = self._tail_size = 0
-        self._lock = threading.Lock()
+        self._count = 0
 
     def add(self, text: str) -> None:
         """Take in a piece.
@@ -36,7 +29,11 @@ class Output:
         text : str
             As it was written.
         """
-        with self._lock:
+        with _adding:
+            if not self._count:
+                self._head: list[str] = []
+                self._tail: list[str] = []
+                self._tail_size = 0
             free = max(0, HEAD - self._count)
             self._count += len(text)
             if free:
@@ -67,7 +64,7 @@ class Output:
 
 
 _output: ContextVar[Output | None] = ContextVar("dualdag_output", default=None)
-_lock = threading.Lock()
+_lock, _adding = threading.Lock(), threading.Lock()
 _active = 0
 
 
@@ -92,26 +89,49 @@ class _Tee:
         return getattr(self._stream, name)
 
 
-@contextmanager
-def captured_output() -> Iterator[Output]:
-    """Keep what is printed in this context for the length of the block; it is shown all the same."""
-    global _active  # noqa: PLW0603 - standard streams are the process's too
-    with _lock:
-        _active += 1
-        for name in ("stdout", "stderr"):
-            stream = getattr(sys, name)
-            if stream is not None and not isinstance(stream, _Tee):
-                setattr(sys, name, _Tee(stream))
-    output = Output()
-    token = _output.set(output)
-    try:
-        yield output
-    finally:
-        _output.reset(token)
+class captured_output:  # noqa: N801 - used as a function
+    """Keep what is printed in this context for the length of the block; it is shown all the same.
+
+    Examples
+    --------
+    >>> with captured_output() as output:
+    ...     print("shown")
+    shown
+    >>> output.text().strip()
+    'shown'
+    """
+
+    __slots__ = ("_output", "_token")
+
+    def __enter__(self) -> Output:
+        global _active  # noqa: PLW0603 - standard streams are the process's too
+        with _lock:
+            _active += 1
+            # Also where a task put others in their place since.
+            if type(sys.stdout) is not _Tee or type(sys.stderr) is not _Tee:
+                _put_in_place()
+        self._output = Output()
+        self._token = _output.set(self._output)
+        return self._output
+
+    def __exit__(self, *exc: object) -> None:
+        global _active  # noqa: PLW0603
+        _output.reset(self._token)
         with _lock:
             _active -= 1
             if not _active:
-                for name in ("stdout", "stderr"):
-                    stream = getattr(sys, name)
-                    if isinstance(stream, _Tee):
-                        setattr(sys, name, stream._stream)
+                _put_back()
+
+
+def _put_in_place() -> None:
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is not None and type(stream) is not _Tee:
+            setattr(sys, name, _Tee(stream))
+
+
+def _put_back() -> None:
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if type(stream) is _Tee:
+            setattr(sys, name, stream._stream)
