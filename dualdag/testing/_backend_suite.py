@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dualdag.testing._suite_failures import FailureTests
 from dualdag.testing._suite_keeping import KeepingTests
+from dualdag.testing._suite_odd import OddTests
 from dualdag.testing._suite_values import ValueTests
 
 __all__ = ["BackendSuite"]
 
 
-class BackendSuite(ValueTests, FailureTests, KeepingTests):
+class BackendSuite(ValueTests, FailureTests, KeepingTests, OddTests):
     """Tests that a backend's own suite inherits.
 
     Attributes

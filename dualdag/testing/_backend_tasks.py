@@ -12,7 +12,7 @@ import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import dualdag as dag
 
@@ -335,6 +335,41 @@ def kill_always(folder: str) -> NoReturn:
 @dag.task
 def pid(*_: Any) -> int:
     return os.getpid()
+
+
+class Place(NamedTuple):
+    """A tuple with names."""
+
+    row: int
+    column: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Scaler:
+    """Has a method that can be a task."""
+
+    factor: int
+
+    def scaled(self, x: int) -> int:
+        return self.factor * x
+
+
+@dag.task
+def repeat(text: str, count: int) -> str:
+    return text * count
+
+
+@dag.task
+def say(x: int) -> int:
+    print(f"this is {x}")  # noqa: T201 - that is what it is for
+    return x
+
+
+@dag.task
+def unless(x: int, bad: int) -> int:
+    if x == bad:
+        raise ValueError(x)
+    return x
 
 
 def closure(offset: int) -> Any:
