@@ -61,7 +61,7 @@ class OddTests(SuiteBase):
         assert [type(one) for one in found] == [type(one) for one in values]
 
     def test_nothing_and_what_is_false_are_values(self) -> None:
-        values = [None, False, 0, 0.0, "", b"", [], {}, float("inf")]
+        values: list[Any] = [None, False, 0, 0.0, "", b"", [], {}, float("inf")]
         assert self.run([self.tasks.same(self.tasks.same(value)) for value in values]) == values
 
     def test_functions_of_all_kinds(self) -> None:
