@@ -72,6 +72,9 @@ class Slot:
     def __dualdag_node__(self) -> Slot:
         return self
 
+    def __reduce__(self) -> tuple[type[Slot], tuple[int]]:
+        return Slot, (self._key,)
+
 
 @dataclass(frozen=True, slots=True)
 class _Sent:

@@ -38,6 +38,10 @@ class Handle:
     checksum: bytes | None = None
     codec: str = ""
 
+    def __reduce__(self) -> tuple[type[Handle], tuple[int, bytes | None, str]]:
+        # Many travel, and what dataclasses offer for frozen slots is slow.
+        return Handle, (self.id, self.checksum, self.codec)
+
 
 @dataclass(frozen=True, slots=True)
 class Literal:
