@@ -3,25 +3,47 @@
 from __future__ import annotations
 
 from dualdag.execution._driver import run_graph
+from dualdag.execution._failures import describe, revive
+from dualdag.execution._inner import InnerThreads, inner_environment
+from dualdag.execution._payload import Packer, Place, dump_value, load_value, run_job
 from dualdag.execution._protocol import Backend, Handle, Job, Literal, Outcome, RunInfo, Session, Step
+from dualdag.execution._reach import on_this_machine, shared_with_processes
 from dualdag.execution._result import ArtifactRow, Event, Listener, RunResult, as_group
 from dualdag.execution._table import get_backend, shutdown
+from dualdag.execution._work import InputMissingError, guess_size, timed_out
+from dualdag.execution.embedded._values import Values, run_steps
 
 __all__ = [
     "ArtifactRow",
     "Backend",
     "Event",
     "Handle",
+    "InnerThreads",
+    "InputMissingError",
     "Job",
     "Listener",
     "Literal",
     "Outcome",
+    "Packer",
+    "Place",
     "RunInfo",
     "RunResult",
     "Session",
     "Step",
+    "Values",
     "as_group",
+    "describe",
+    "dump_value",
     "get_backend",
+    "guess_size",
+    "inner_environment",
+    "load_value",
+    "on_this_machine",
+    "revive",
     "run_graph",
+    "run_job",
+    "run_steps",
+    "shared_with_processes",
     "shutdown",
+    "timed_out",
 ]

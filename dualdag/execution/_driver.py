@@ -169,9 +169,23 @@ def _open_backend(run: Run, plan: Plan) -> None:
             # Said now, not after the first task's hour.
             raise run.journal.refused
         run.session.close(hard=False)
-        run.session = run.backend.open(RunInfo(run.run_id, run.store, size))
+        run.session = run.backend.open(RunInfo(run.run_id, run.store, size, _resources(run, plan)))
         run.recorder.ticking = run.session.inline
         run.opened = True
+
+
+def _resources(run: Run, plan: Plan) -> list[Mapping[str, Any]]:
+    """Return each set of resources that is asked for, once."""
+    found: dict[str, Mapping[str, Any]] = {}
+    seen: set[int] = set()
+    for i, action in enumerate(plan.actions):
+        if action not in (2, 3) or run.graph.nodes[i]._op.kind != "call":
+            continue
+        policy = run.policy(i)
+        if policy.resources and id(policy) not in seen:
+            seen.add(id(policy))
+            found[repr(sorted(policy.resources.items()))] = policy.resources
+    return list(found.values())
 
 
 def _plan_again(run: Run) -> Plan:

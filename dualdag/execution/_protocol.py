@@ -185,11 +185,14 @@ class RunInfo:
         Where inputs are loaded from and results published.
     size : int
         How many nodes may run, at the most.
+    resources : sequence of mapping
+        What their jobs will ask for, as `Job.resources`; a backend that has no such thing says so now.
     """
 
     run_id: str
     store: Store
     size: int
+    resources: Sequence[Mapping[str, Any]] = ()
 
 
 class Session(Protocol):

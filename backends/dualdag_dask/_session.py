@@ -1,0 +1,431 @@
+"""One run on `dask.distributed`: jobs go out in batches, outcomes come back as events, values stay there."""
+
+from __future__ import annotations
+
+import pickle
+import queue
+import time
+from collections import deque
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from dualdag.errors import BackendError, CodecError, DualdagError, WorkerLostError
+from dualdag.execution import (
+    Handle,
+    InputMissingError,
+    Job,
+    Outcome,
+    Packer,
+    Place,
+    RunInfo,
+    Step,
+    dump_value,
+    load_value,
+    timed_out,
+)
+from dualdag_dask._resources import annotation
+from dualdag_dask._worker import call_job, end_running, keep, stop_run, take_one
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from dualdag_dask._backend import Connection
+
+__all__ = ["DaskSession"]
+
+#: Jobs of one call at the most: the price of a call is shared, and the first of them starts no later.
+_BATCH = 256
+#: Messages larger than this are put on a worker by themselves: the graph goes through the scheduler.
+_LARGE = 1_000_000
+#: How often futures are looked at, for what brings no event: a lost worker, a lost connection.
+_LOOK_UP = 0.2
+#: How long a future may be finished without its event.
+_LATE = 5.0
+#: What is brought together with a value that is asked for, as more are mostly asked for next.
+_TOGETHER, _TOGETHER_BYTES = 512, 4_000_000
+
+
+class _Flight:
+    """A job that Dask has."""
+
+    __slots__ = ("alone", "finished", "future", "generation", "job", "number")
+
+    def __init__(self, number: int, job: Job, generation: int, alone: bool) -> None:
+        self.number = number
+        self.job = job
+        self.generation = generation
+        self.alone = alone
+        self.future: Any = None
+        self.finished = 0.0
+
+
+class _Held:
+    """The values of a job, as long as one of them may be asked for."""
+
+    __slots__ = ("future", "ids", "sizes")
+
+    def __init__(self, future: Any, ids: set[int], sizes: list[int]) -> None:
+        self.future = future
+        self.ids = ids
+        self.sizes = sizes
+
+
+class DaskSession:
+    """A run on a cluster.
+
+    Parameters
+    ----------
+    run : RunInfo
+        The run's name and store.
+    connection : Connection
+        The cluster.
+    place : Place
+        What workers are told.
+    """
+
+    inline = False
+    holds_published = False
+    price = 1.2e-3
+
+    def __init__(self, run: RunInfo, connection: Connection, place: Place) -> None:
+        self.slots = max(1, connection.slots)
+        self.window = 64 + 8 * self.slots
+        self.publishes = place.reach
+        self._run = run
+        self._connection = connection
+        self._client = connection.client
+        self._packer = Packer(place)
+        self._told: queue.SimpleQueue[tuple[int, bytes, list[int]]] = connection.listen(run.run_id)
+        self._queue: deque[tuple[Job, bool]] = deque()
+        self._suspects: deque[Job] = deque()
+        self._flights: dict[int, _Flight] = {}
+        self._where: dict[int, tuple[int, int]] = {}
+        self._held: dict[int, _Held] = {}
+        self._near: dict[int, bytes | Any] = {}
+        self._lost: dict[int, int] = {}
+        self._done: list[Outcome] = []
+        self._number = 0
+        self._generation = 0
+        self._looked = time.monotonic()
+
+    def submit(self, job: Job) -> None:
+        self._queue.append((job, False))
+
+    # What goes out.
+
+    def _feed(self) -> None:
+        if self._suspects:
+            # Whoever dies now is the one: nothing else runs beside it.
+            if not self._flights:
+                self._send([(self._suspects.popleft(), True)])
+            return
+        while self._queue:
+            batch = [self._queue.popleft() for _ in range(min(_BATCH, len(self._queue)))]
+            self._send(batch)
+
+    def _send(self, batch: list[tuple[Job, bool]]) -> None:
+        from dask._task_spec import Task, TaskRef
+
+        graphs: dict[tuple[tuple[str, float], ...], dict[Any, Any]] = {}
+        flights: dict[Any, _Flight] = {}
+        for job, alone in batch:
+            try:
+                payload, handles = self._packer.pack(job)
+                places, sources = self._places(handles)
+            except (CodecError, InputMissingError) as error:
+                self._done.extend(_not_sent(job, error))
+                continue
+            flight = _Flight(self._next(), job, self._generation, alone)
+            labels = [(step.id, step.label) for step in job.steps]
+            message: Any = pickle.dumps(
+                (self._run.run_id, self._connection.topic, self._generation, flight.number, payload, places, labels,
+                 _timeout(job)), protocol=5,
+            )  # fmt: skip
+            if len(message) > _LARGE:
+                message = self._client.scatter(message, hash=False)
+                sources.append(message)
+                message = TaskRef(message.key)
+            key = ("dualdag", self._run.run_id, flight.number)
+            # Sources of the message itself come last, where no place points to.
+            refs = [TaskRef(source.key) for source in sources]
+            group = annotation(job.resources, self._connection.workers)
+            graphs.setdefault(tuple(sorted(group.items())), {})[key] = Task(key, call_job, message, *refs)
+            flights[key] = flight
+        for group, graph in graphs.items():
+            futures = self._client.get(graph, list(graph), sync=False, resources=dict(group) or None)
+            for key, future in zip(graph, futures, strict=True):
+                flight = flights[key]
+                flight.future = future
+                self._flights[flight.number] = flight
+
+    def _next(self) -> int:
+        self._number += 1
+        return self._number
+
+    def _places(self, handles: list[Handle]) -> tuple[list[tuple[int, int, int]], list[Any]]:
+        """Say where a job's values are: index of the source, place in it, number; and the sources."""
+        numbers: dict[int, int] = {}
+        places = []
+        for handle in handles:
+            if handle.id not in self._where:
+                self._bring(handle)
+            number, place = self._where[handle.id]
+            source = numbers.setdefault(number, len(numbers))
+            places.append((source, place, handle.id))
+        return places, [self._held[number].future for number in numbers]
+
+    def _bring(self, handle: Handle) -> None:
+        """Give workers a value that only the driver reaches; once."""
+        from dask._task_spec import Task
+
+        data = dump_value(self._load(handle))
+        number = self._next()
+        key = ("dualdag-value", self._run.run_id, number)
+        if len(data) > _LARGE:
+            future = self._client.scatter([keep(data)], hash=False)[0]
+        else:
+            future = self._client.get({key: Task(key, keep, data)}, [key], sync=False)[0]
+        self._where[handle.id] = number, 0
+        self._held[number] = _Held(future, {handle.id}, [len(data)])
+
+    # What comes back.
+
+    def collect(self, timeout: float | None) -> list[Outcome]:
+        self._feed()
+        until = None if timeout is None else time.monotonic() + timeout
+        while True:
+            self._hear()
+            if time.monotonic() - self._looked > _LOOK_UP:
+                self._look_up()
+            self._feed()
+            if self._done or not self._flights:
+                break
+            left = _LOOK_UP if until is None else min(_LOOK_UP, until - time.monotonic())
+            if left <= 0:
+                break
+            with suppress(queue.Empty):
+                self._take(self._told.get(timeout=left))
+        done, self._done = self._done, []
+        return done
+
+    def _hear(self) -> None:
+        with suppress(queue.Empty):
+            while True:
+                self._take(self._told.get_nowait())
+
+    def _take(self, told: tuple[int, bytes, list[int]]) -> None:
+        number, data, sizes = told
+        flight = self._flights.pop(number, None)
+        if flight is None:
+            # Made again by Dask, since the worker that had the values was lost; or dropped here.
+            return
+        job = flight.job
+        if not data:
+            self._late(flight)
+            return
+        outcomes = pickle.loads(data)
+        for step, outcome in zip(job.steps, outcomes, strict=True):
+            if outcome.status == "stale":
+                flight.future.release()
+                if self._packer.send_by_value(step):
+                    self._queue.appendleft((job, flight.alone))
+                    return
+                self._done.extend(_still_stale(job, step, outcome))
+                return
+        ids = {}
+        for place, (outcome, size) in enumerate(zip(outcomes, sizes, strict=True)):
+            if size >= 0:
+                ids[outcome.id] = place
+        if ids:
+            self._held[number] = _Held(flight.future, set(ids), sizes)
+            self._where.update({id_: (number, place) for id_, place in ids.items()})
+        else:
+            flight.future.release()
+        self._done.extend(outcomes)
+
+    def _late(self, flight: _Flight) -> None:
+        step = flight.job.steps[0]
+        flight.future.release()
+        error = timed_out(step.label, step.site, step.timeout or 0.0)
+        retry = isinstance(error, step.retry_on)
+        self._done.append(Outcome(step.id, "failed", error=error, retry=retry, seconds=step.timeout or 0.0))
+        self._done.extend(Outcome(other.id, "skipped") for other in flight.job.steps[1:])
+
+    def _look_up(self) -> None:
+        """Look for jobs that bring no event any more."""
+        now = self._looked = time.monotonic()
+        if self._client.status != "running":
+            raise BackendError(
+                f"the connection to the Dask scheduler at {self._connection.address} was lost (the client is "
+                f"{self._client.status}): what was finished is kept; see to the scheduler, then run again."
+            )
+        for flight in list(self._flights.values()):
+            status = flight.future.status
+            if status == "finished":
+                flight.finished = flight.finished or now
+                if now - flight.finished < _LATE:
+                    continue
+            elif status not in {"error", "cancelled"}:
+                continue
+            self._hear()
+            if flight.number in self._flights:
+                self._lose(flight)
+
+    def _lose(self, flight: _Flight) -> None:
+        """Deal with a job whose worker was lost."""
+        del self._flights[flight.number]
+        job = flight.job
+        why = _why(flight.future)
+        flight.future.release()
+        if len(job.steps) > 1:
+            # Which of them it was shows when each runs alone.
+            self._done.extend(Outcome(step.id, "skipped") for step in job.steps)
+            return
+        step = job.steps[0]
+        count = self._lost[step.id] = self._lost.get(step.id, 0) + 1
+        if count == 1 or not flight.alone:
+            # Dask blames all that waited at the worker that was lost.
+            self._suspects.append(job)
+            return
+        self._lost.pop(step.id)
+        error = WorkerLostError(
+            f"each Dask worker that ran {step.label!r} ({step.site}) ended before the task did ({why}): it may need "
+            "more memory than there is, or call code that crashes."
+        )
+        self._done.append(Outcome(step.id, "failed", error=error, retry=isinstance(error, step.retry_on)))
+
+    # Values.
+
+    def fetch(self, handle: Handle) -> Any:
+        if handle.id in self._near:
+            return load_value(self._near[handle.id])
+        if handle.id not in self._where:
+            return self._load(handle)
+        number, place = self._where[handle.id]
+        try:
+            self._gather(number, place, handle.id)
+        except DualdagError:
+            raise
+        except Exception as error:
+            raise InputMissingError(handle, error) from error
+        return load_value(self._near.pop(handle.id))
+
+    def _gather(self, number: int, place: int, id_: int) -> None:
+        """Bring one value here, and small ones that are likely to be asked for next."""
+        from dask._task_spec import Task, TaskRef
+
+        wanted = [(id_, number, place)]
+        room = _TOGETHER_BYTES - max(0, self._held[number].sizes[place])
+        for other, (n, p) in self._where.items():
+            if len(wanted) >= _TOGETHER or room <= 0:
+                break
+            size = self._held[n].sizes[p]
+            if other != id_ and other not in self._near and size <= room // 16:
+                wanted.append((other, n, p))
+                room -= size
+        graph = {}
+        for _, n, p in wanted:
+            key = ("dualdag-fetch", self._run.run_id, self._next())
+            graph[key] = Task(key, take_one, TaskRef(self._held[n].future.key), p)
+        found = self._client.get(graph, list(graph))
+        for (other, _, _), data in zip(wanted, found, strict=True):
+            self._near[other] = data
+
+    def _load(self, handle: Handle) -> Any:
+        if handle.checksum is None:
+            raise InputMissingError(handle, LookupError(f"value {handle.id} of this run was let go of"))
+        try:
+            return self._run.store.load(handle.checksum, handle.codec)
+        except DualdagError as error:
+            raise InputMissingError(handle, error) from error
+
+    def release(self, ids: Iterable[int]) -> None:
+        for id_ in ids:
+            self._near.pop(id_, None)
+            number, _ = self._where.pop(id_, (-1, -1))
+            held = self._held.get(number)
+            if held is None:
+                continue
+            held.ids.discard(id_)
+            if not held.ids:
+                held.future.release()
+                del self._held[number]
+
+    # The end.
+
+    def cancel(self) -> list[int]:
+        dropped = [step.id for job, _ in self._queue for step in job.steps]
+        dropped += [step.id for job in self._suspects for step in job.steps]
+        self._queue.clear()
+        self._suspects.clear()
+        if not self._flights:
+            return dropped
+        running = self._ask(stop_run, self._run.run_id, self._generation)
+        self._generation += 1
+        at_work = {number for numbers in running for number in numbers}
+        self._hear()
+        for number, flight in list(self._flights.items()):
+            if number not in at_work:
+                del self._flights[number]
+                flight.future.release()
+                dropped.extend(step.id for step in flight.job.steps)
+        return dropped
+
+    def _ask(self, fn: Any, *args: Any) -> list[Any]:
+        """Call a function in each worker, past what runs there."""
+        try:
+            answers = self._client.run(fn, *args, on_error="ignore")
+        except Exception:  # noqa: BLE001 - a cluster that is going down has nothing at work
+            return []
+        return list(answers.values())
+
+    def close(self, *, hard: bool) -> None:
+        if hard and self._flights:
+            if self._connection.own:
+                self._connection.close()
+            else:
+                self._ask(stop_run, self._run.run_id, self._generation)
+                self._ask(end_running, self._run.run_id)
+        for flight in self._flights.values():
+            flight.future.release()
+        for held in self._held.values():
+            held.future.release()
+        self._flights.clear()
+        self._held.clear()
+        self._where.clear()
+        self._near.clear()
+        self._connection.forget(self._run.run_id)
+
+
+def _timeout(job: Job) -> float | None:
+    given = [step.timeout for step in job.steps]
+    return None if None in given else sum(t for t in given if t is not None)
+
+
+def _why(future: Any) -> str:
+    try:
+        error = future.exception(timeout=1) if future.status == "error" else None
+    except Exception as failed:  # noqa: BLE001 - only for the message
+        error = failed
+    return type(error).__name__ if error is not None else f"its future is {future.status}"
+
+
+def _not_sent(job: Job, error: CodecError | InputMissingError) -> list[Outcome]:
+    if len(job.steps) > 1:
+        return [Outcome(step.id, "skipped") for step in job.steps]
+    number = job.steps[0].id
+    if isinstance(error, InputMissingError):
+        return [Outcome(number, "missing", error=error.reason, detail=error.handle.id)]
+    return [Outcome(number, "failed", error=error)]
+
+
+def _still_stale(job: Job, step: Step, outcome: Outcome) -> list[Outcome]:
+    if len(job.steps) > 1:
+        return [Outcome(one.id, "skipped") for one in job.steps]
+    if outcome.error is not None:
+        return [Outcome(step.id, "failed", error=outcome.error)]
+    error = CodecError(
+        f"{step.label!r} ({step.site}) is another function in a Dask worker than here: something that it reads "
+        "differs there, such as a module that was changed after it was imported. Restart the workers."
+    )
+    return [Outcome(step.id, "failed", error=error)]
