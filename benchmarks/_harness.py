@@ -16,7 +16,8 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("dualdag", "pandas", "numpy", "pyarrow", "polars", "blake3", "joblib", "redun", "pipefunc",
-            "sf-hamilton", "dask")  # fmt: skip
+            "sf-hamilton", "dask",
+            "distributed", "ray")  # fmt: skip
 
 
 def machine() -> str:
