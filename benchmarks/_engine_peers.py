@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any
@@ -10,6 +11,9 @@ from typing import Any
 from benchmarks import _engine_work as w
 
 Side = Callable[[int], Any]
+
+#: A module that Hamilton makes has a name that no other has.
+_NUMBERS = itertools.count()
 
 #: What each task does, and what is made of all of them.
 BODIES: dict[str, tuple[Callable[[int], int], Callable[[Any], Any]]] = {
@@ -93,8 +97,8 @@ def _hamilton_adapter(adapter: Any, body: Callable[[int], int], gather: Callable
     def total(xs: list[int]) -> object:
         return gather(xs)
 
-    module = ad_hoc_utils.create_temporary_module(leaf, total, module_name=f"fan_{body.__name__}_{n}")
-    built = driver.Builder().with_modules(module).with_adapters(adapter).allow_module_overrides().build()
+    module = ad_hoc_utils.create_temporary_module(leaf, total, module_name=f"fan_{next(_NUMBERS)}")
+    built = driver.Builder().with_modules(module).with_adapters(adapter).build()
     return built.execute(["total"])["total"]
 
 
@@ -115,7 +119,7 @@ def _hamilton_dynamic(executor: Any, body: Callable[[int], int], gather: Callabl
     # Written out, since names of this function are no names of its module.
     item.__annotations__ = {"n": int, "return": Parallelizable[int]}
     total.__annotations__ = {"leaf": Collect[int], "return": object}
-    module = ad_hoc_utils.create_temporary_module(item, leaf, total, module_name=f"map_{body.__name__}")
+    module = ad_hoc_utils.create_temporary_module(item, leaf, total, module_name=f"map_{next(_NUMBERS)}")
     built = (
         driver.Builder()
         .with_modules(module)
@@ -157,26 +161,19 @@ def _pipefunc(body: Callable[[int], int], gather: Callable[[Any], Any]) -> Side:
 def _redun(body: Callable[[int], int], gather: Callable[[Any], Any]) -> Side:
     import logging
 
-    from redun import Scheduler, task
+    from redun import Scheduler
     from redun.config import Config
 
-    logging.getLogger("redun").setLevel(logging.CRITICAL)
-    leaf = task(name=body.__name__, namespace="bench", executor="process", cache=False)(body)
-    total = task(name="total", namespace="bench", cache=False)(_of_list(gather))
+    from benchmarks import _engine_redun as tasks
+
+    logging.disable(logging.CRITICAL)
+    leaf, total = (tasks.noops, tasks.noops_total) if body is w.noop else (tasks.pauses, tasks.pauses_total)
 
     def run(n: int) -> Any:
         executor = {"type": "local", "mode": "process", "max_workers": "2"}
-        scheduler = Scheduler(
-            config=Config({"backend": {"db_uri": "sqlite:///:memory:"}, "executors.process": executor})
-        )
+        settings = {"backend": {"db_uri": "sqlite:///:memory:"}, "executors.process": executor}
+        scheduler = Scheduler(config=Config(settings))
         scheduler.load()
         return scheduler.run(total([leaf(i) for i in range(n)]))
 
     return run
-
-
-def _of_list(gather: Callable[[Any], Any]) -> Callable[[list[int]], Any]:
-    def total(xs: list[int]) -> Any:
-        return gather(xs)
-
-    return total

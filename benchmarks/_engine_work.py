@@ -171,6 +171,6 @@ WORKS = {
     "pauses": Work(_PAUSES, 200, 4, pauses, _sum, "pauses"),
     "pauses_kept": Work(_PAUSES + ", kept", 200, 4, pauses, _sum, "pauses", True),
     "noops_kept": Work("10,000 no-ops, kept", 10_000, 200, kept, _sum, "noops", True),
-    "peers_noops": Work("1,000 no-ops", 1000, 100, noops, _sum, "noops", False, peers=True),
+    "peers_noops": Work("200 no-ops", 200, 10, noops, _sum, "noops", False, peers=True),
     "peers_pauses": Work("200 tasks of 50 ms", 200, 4, pauses, _sum, "pauses", peers=True),
 }

@@ -99,7 +99,8 @@ def _on(engine: str, name: str, repeat: int, folder: str) -> list[Row]:
     rows = _ours(name, engine, title, times)
     if found["why"]:
         rows.append((f"{title}: dualdag", found["why"], "", ""))
-    names = {"hand": "written by hand", "chunked": CHUNKED.get(work.hand, "")}
+    by_hand = "written by hand" if ENGINES[engine] else "one thread, no engine"
+    names = {"hand": by_hand, "chunked": CHUNKED.get(work.hand, "")}
     for side, values in times.items():
         label = names.get(side, side)
         if side in failed:
@@ -107,8 +108,6 @@ def _on(engine: str, name: str, repeat: int, folder: str) -> list[Row]:
                          "no" if side == "ours" else ""))  # fmt: skip
         elif side != "ours":
             rows.append((f"- {label}", spread(values), "", ""))
-    if name in ("wavefront", "mapreduce"):
-        rows.append(("- one thread, no engine", f"{found['plain']:.3g} s", "", ""))
     if times.get("ours") and "ours" not in failed and not work.peers:
         rows += _again(name, engine, title, repeat, folder)
     return rows
