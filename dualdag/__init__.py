@@ -26,6 +26,7 @@ _HOMES = {
     "shutdown": "dualdag._api",
     "store": "dualdag.store",
     "task": "dualdag.graph",
+    "to_dask": "dualdag._api",
     "value": "dualdag.graph",
     "ArtifactNotFoundError": "dualdag.errors",
     "BackendError": "dualdag.errors",
@@ -77,11 +78,12 @@ __all__ = [
     "shutdown",
     "store",
     "task",
+    "to_dask",
     "value",
 ]
 
 if TYPE_CHECKING:
-    from dualdag._api import load, plan, register, run, shutdown
+    from dualdag._api import load, plan, register, run, shutdown, to_dask
     from dualdag.config import configure
     from dualdag.errors import (
         ArtifactNotFoundError,

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from dualdag.execution import RunResult
     from dualdag.planning import FileView, Plan
 
-__all__ = ["load", "plan", "register", "run", "run_result", "shutdown"]
+__all__ = ["load", "plan", "register", "run", "run_result", "shutdown", "to_dask"]
 
 R = TypeVar("R")
 Refresh = str | Node[Any] | Iterable[str | Node[Any]]
@@ -331,6 +331,39 @@ def shutdown() -> None:
     from dualdag import execution
 
     execution.shutdown()
+
+
+def to_dask(x: Any) -> Any:
+    """Return nodes as Dask's Delayed objects, one Dask task per node, for use beside other Dask code.
+
+    Parameters
+    ----------
+    x : Node, or container of nodes
+        What is wanted.
+
+    Returns
+    -------
+    Delayed, or the same container of Delayed
+        Nothing is looked up in a store, and nothing kept.
+
+    Raises
+    ------
+    BackendNotInstalledError
+        When Dask is not installed; it says the line that installs it.
+    GraphError
+        When the graph makes no sense.
+
+    Examples
+    --------
+    >>> import dualdag as dag
+    >>> add = dag.task(lambda x, y: x + y)
+    >>> dag.to_dask(add(add(1, 2), 3)).compute(scheduler="sync")  # doctest: +SKIP
+    6
+    """
+    outside_tasks("dag.to_dask")
+    from dualdag import execution
+
+    return execution.door("dask").to_dask(x)
 
 
 def _settings(options: Mapping[str, Any]) -> Settings:

@@ -181,7 +181,7 @@ class DaskBackend:
             from distributed import default_client
 
             try:
-                current = default_client()
+                current = default_client()  # type: ignore[no-untyped-call]
             except ValueError:
                 current = None
             if current is not None and current.status == "running":

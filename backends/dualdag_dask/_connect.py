@@ -40,10 +40,10 @@ def connect(url: str, options: dict[str, Any]) -> tuple[Any, None]:
     quiet = _Quiet()
     try:
         with quiet:
-            return Client(address, **{"set_as_default": False, "timeout": _ANSWER} | options), None
+            return Client(address, **{"set_as_default": False, "timeout": _ANSWER} | options), None  # type: ignore[no-untyped-call]
     except (OSError, ValueError, TypeError, RuntimeError, ImportError) as error:
         raise BackendError(
-            f"can't connect to a Dask scheduler at {url}: {error or type(error).__name__}. See that it runs there "
+            f"can't connect to a Dask scheduler at {url}: {str(error) or type(error).__name__}. See that it runs there "
             "(`dask scheduler`), that its port is open to this machine, and that it speaks the same protocol "
             "(tls:// needs backend_options={'security': ...})."
         ) from error
@@ -79,21 +79,21 @@ def start(workers: int, options: dict[str, Any]) -> tuple[Any, Any]:
         "n_workers": workers,
         "threads_per_worker": 1,
         "processes": True,
-        "dashboard_address": None,
+        "dashboard_address": ":0",
         "silence_logs": logging.CRITICAL + 1,
         "env": inner_environment(workers),
-        "scheduler_kwargs": {"allowed_failures": 1},
+        "scheduler_kwargs": {"allowed_failures": 1, "dashboard": False},
     }
     given |= options
     here(+1)
     try:
-        cluster = LocalCluster(**given)
+        cluster = LocalCluster(**given)  # type: ignore[no-untyped-call]
     except Exception as error:
         here(None)
         raise BackendError(
             f"a Dask cluster of {workers} processes could not be started on this machine: {error}"
         ) from error
-    return Client(cluster, set_as_default=False), cluster
+    return Client(cluster, set_as_default=False), cluster  # type: ignore[no-untyped-call]
 
 
 def here(change: int | None) -> None:

@@ -66,7 +66,7 @@ def check_resources(
         told = ", ".join(f"{name}={amount:g} (the most is {best[name]:g})" for name, amount in short.items())
         raise BackendError(
             f"no worker of the Dask cluster at {address} has what a node asks for: {told}. Start a worker with "
-            f"--resources \"{' '.join(f'{n}={a:g}' for n, a in asked.items())}\", or ask for less."
+            f'--resources "{" ".join(f"{n}={a:g}" for n, a in asked.items())}", or ask for less.'
         )
 
 

@@ -15,6 +15,8 @@ from dualdag.execution import Handle, InnerThreads, Job, Outcome, RunInfo, Value
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    _Tell = Callable[[list[Outcome]], None]
+
 __all__ = ["SchedulerBackend"]
 
 _LOOK_UP = 0.5
@@ -69,22 +71,23 @@ class _SyncSession:
         self._local = on_this_machine(run.store.url)
         self._jobs: deque[Job] = deque()
         self._number = 0
+        self._limit: Callable[[], None] | None = None
 
     def submit(self, job: Job) -> None:
         self._jobs.append(job)
 
     def collect(self, timeout: float | None) -> list[Outcome]:
-        import dask
+        from dask.local import get_sync
 
         if not self._jobs:
             time.sleep(min(timeout or 0.0, 1.0))
             return []
         found: list[Outcome] = []
         graph = self._graph([self._jobs.popleft()], found.extend)
-        dask.get(graph, list(graph))
+        get_sync(graph, list(graph))
         return found
 
-    def _graph(self, jobs: list[Job], tell: Callable[[list[Outcome]], None]) -> dict[Any, Any]:
+    def _graph(self, jobs: list[Job], tell: _Tell) -> dict[Any, Any]:
         """Return jobs as tasks: none takes another's value, since a job comes when what it takes is there."""
         from dask._task_spec import Task
 
@@ -92,7 +95,7 @@ class _SyncSession:
         for job in jobs:
             self._number += 1
             key = ("dualdag", self._run_id, self._number)
-            graph[key] = Task(key, _Call(job, self._values, self._local, tell))
+            graph[key] = Task(key, _Call(job, self._values, self._local, tell, self._limit))
         return graph
 
     def fetch(self, handle: Handle) -> Any:
@@ -114,10 +117,12 @@ class _SyncSession:
 class _Call:
     """A job as what a Dask task calls; what it gives goes to the session, not through Dask."""
 
-    def __init__(self, job: Job, values: Values, local: bool, tell: Callable[[list[Outcome]], None]) -> None:
-        self._job, self._values, self._local, self._tell = job, values, local, tell
+    def __init__(self, job: Job, values: Values, local: bool, tell: _Tell, limit: Callable[[], None] | None) -> None:
+        self._job, self._values, self._local, self._tell, self._limit = job, values, local, tell, limit
 
     def __call__(self) -> None:
+        if self._limit is not None:
+            self._limit()
         self._tell(run_steps(self._job, self._values, local=self._local))
 
     def __dask_tokenize__(self) -> int:
@@ -133,6 +138,7 @@ class _ThreadsSession(_SyncSession):
         self.window = 64 + 4 * self.slots
         self._told: queue.SimpleQueue[list[Outcome]] = queue.SimpleQueue()
         self._inner = InnerThreads(self.slots)
+        self._limit = self._inner.apply
         self._pool = ThreadPoolExecutor(self.slots, "dualdag dask")
         self._more = threading.Condition()
         self._over = False
@@ -168,7 +174,6 @@ class _ThreadsSession(_SyncSession):
         self._told.put(outcomes)
 
     def collect(self, timeout: float | None) -> list[Outcome]:
-        self._inner.apply()
         found: list[Outcome] = []
         try:
             if timeout == 0:

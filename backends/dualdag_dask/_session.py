@@ -136,7 +136,7 @@ class DaskSession:
                 self._done.extend(_not_sent(job, error))
                 continue
             flight = _Flight(self._next(), job, self._generation, alone)
-            labels = [(step.id, step.label) for step in job.steps]
+            labels = [(step.id, step.label, step.hold) for step in job.steps]
             message: Any = pickle.dumps(
                 (self._run.run_id, self._connection.topic, self._generation, flight.number, payload, places, labels,
                  _timeout(job)), protocol=5,
@@ -151,8 +151,8 @@ class DaskSession:
             group = annotation(job.resources, self._connection.workers)
             graphs.setdefault(tuple(sorted(group.items())), {})[key] = Task(key, call_job, message, *refs)
             flights[key] = flight
-        for group, graph in graphs.items():
-            futures = self._client.get(graph, list(graph), sync=False, resources=dict(group) or None)
+        for amounts, graph in graphs.items():
+            futures = self._client.get(graph, list(graph), sync=False, resources=dict(amounts) or None)
             for key, future in zip(graph, futures, strict=True):
                 flight = flights[key]
                 flight.future = future

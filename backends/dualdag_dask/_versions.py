@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -56,7 +55,7 @@ def check_workers(client: Any, address: str, workers: list[str], folder: str) ->
         if python.split(".")[:2] != mine[1].split(".")[:2]:
             raise BackendError(
                 f"the worker {worker} of the Dask cluster at {address} runs Python {python}, and here is {mine[1]}: "
-                f"functions can't travel between them. Start it with Python {sys.version_info[0]}.{sys.version_info[1]}."
+                "functions can't travel between them. Start it with the same Python."
             )
     name = socket.gethostname()
     near = all(answer[2] == name for answer in answers.values())

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Kept", "Label", "call_job", "end_running", "hello", "keep", "stop_run", "take_one"]
 
-#: Number and node of a job's step.
-Label = tuple[int, str]
+#: Number and node of a job's step, and whether other jobs may ask for its value.
+Label = tuple[int, str, bool]
 
 #: How long a task that is out of time is given to notice, before its process is ended.
 GRACE = 1.0
@@ -175,9 +175,19 @@ def call_job(message: bytes, *held: Sequence[Kept | None]) -> tuple[Kept | None,
     if told or done is None:
         return ()
     outcomes, values = done
-    kept = tuple([None if value is None else Kept(value) for value in values])
+    kept = _kept(outcomes, values, labels)
     _tell(topic, run, number, outcomes, [-1 if k is None else k.size for k in kept])
     return kept if any(k is not None for k in kept) else ()
+
+
+def _kept(data: bytes, values: list[Any], labels: Sequence[Label]) -> tuple[Kept | None, ...]:
+    found = [None if value is None else Kept(value) for value in values]
+    if None in found:
+        # None is a value too.
+        for place, outcome in enumerate(pickle.loads(data)):
+            if found[place] is None and labels[place][2] and outcome.status == "done" and outcome.checksum is None:
+                found[place] = Kept(None)
+    return tuple(found)
 
 
 def _leave(me: int, late: _Watch | None) -> bool:

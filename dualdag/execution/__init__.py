@@ -9,7 +9,7 @@ from dualdag.execution._payload import Packer, Place, dump_value, load_value, ru
 from dualdag.execution._protocol import Backend, Handle, Job, Literal, Outcome, RunInfo, Session, Step
 from dualdag.execution._reach import on_this_machine, shared_with_processes
 from dualdag.execution._result import ArtifactRow, Event, Listener, RunResult, as_group
-from dualdag.execution._table import get_backend, shutdown
+from dualdag.execution._table import door, get_backend, shutdown
 from dualdag.execution._work import InputMissingError, guess_size, timed_out
 from dualdag.execution.embedded._values import Values, run_steps
 
@@ -33,6 +33,7 @@ __all__ = [
     "Values",
     "as_group",
     "describe",
+    "door",
     "dump_value",
     "get_backend",
     "guess_size",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from dualdag.execution._protocol import Backend
 
-__all__ = ["BACKENDS", "get_backend", "shutdown"]
+__all__ = ["BACKENDS", "door", "get_backend", "shutdown"]
 
 
 class _Place(NamedTuple):
@@ -106,13 +106,27 @@ def _factory(name: str, asked: str) -> Any:
     place = BACKENDS.get(name)
     if place is None:
         return _from_entry_point(name, asked)
+    return getattr(door(name, asked), place.factory)
+
+
+def door(name: str, asked: str = "") -> Any:
+    """Return the module of a built-in backend, or say what to install.
+
+    Parameters
+    ----------
+    name : str
+        Of the backend.
+    asked : str
+        What the user wrote, for the message.
+    """
+    place = BACKENDS[name]
     try:
-        return getattr(import_module(place.module), place.factory)
+        return import_module(place.module)
     except ModuleNotFoundError as error:
         if not place.hint:
             raise
         raise BackendNotInstalledError(
-            f"backend {asked!r} needs {error.name or place.module}, which is not installed: {place.hint}"
+            f"backend {asked or name!r} needs {error.name or place.module}, which is not installed: {place.hint}"
         ) from error
 
 
