@@ -27,6 +27,7 @@ _HOMES = {
     "store": "dualdag.store",
     "task": "dualdag.graph",
     "to_dask": "dualdag._api",
+    "to_ray": "dualdag._api",
     "value": "dualdag.graph",
     "ArtifactNotFoundError": "dualdag.errors",
     "BackendError": "dualdag.errors",
@@ -79,11 +80,12 @@ __all__ = [
     "store",
     "task",
     "to_dask",
+    "to_ray",
     "value",
 ]
 
 if TYPE_CHECKING:
-    from dualdag._api import load, plan, register, run, shutdown, to_dask
+    from dualdag._api import load, plan, register, run, shutdown, to_dask, to_ray
     from dualdag.config import configure
     from dualdag.errors import (
         ArtifactNotFoundError,

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from dualdag.execution import RunResult
     from dualdag.planning import FileView, Plan
 
-__all__ = ["load", "plan", "register", "run", "run_result", "shutdown", "to_dask"]
+__all__ = ["load", "plan", "register", "run", "run_result", "shutdown", "to_dask", "to_ray"]
 
 R = TypeVar("R")
 Refresh = str | Node[Any] | Iterable[str | Node[Any]]
@@ -364,6 +364,41 @@ def to_dask(x: Any) -> Any:
     from dualdag import execution
 
     return execution.door("dask").to_dask(x)
+
+
+def to_ray(x: Any, **options: Unpack[RunOptions]) -> Any:
+    """Run what is needed on Ray and return ObjectRefs of the values, for Ray code of your own.
+
+    Parameters
+    ----------
+    x : Node, or container of nodes
+        What is wanted.
+    **options
+        As for `run`; ``backend`` may be a ``ray://`` URL.
+
+    Returns
+    -------
+    object
+        The ObjectRef of a node's value; or the same container with ObjectRefs in place of nodes.
+
+    Raises
+    ------
+    BackendNotInstalledError
+        When Ray is not installed.
+    Exception
+        A failing task's own, as from `run`.
+
+    Examples
+    --------
+    >>> import dualdag as dag
+    >>> add = dag.task(lambda x, y: x + y)
+    >>> ref = dag.to_ray(add(1, 2))  # doctest: +SKIP
+    >>> ray.get(another_remote_function.remote(ref))  # doctest: +SKIP
+    """
+    outside_tasks("dag.to_ray")
+    from dualdag import execution
+
+    return execution.door("ray").to_ray(x, **options)
 
 
 def _settings(options: Mapping[str, Any]) -> Settings:

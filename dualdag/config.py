@@ -25,6 +25,7 @@ __all__ = [
     "environment",
     "parse_bytes",
     "project_table",
+    "put_back_environment",
     "settings",
     "user_cache_folder",
 ]
@@ -120,6 +121,24 @@ def cores() -> int:
 def environment() -> dict[str, str]:
     """Return a copy of the process's environment, for the workers that it starts."""
     return dict(os.environ)
+
+
+def put_back_environment(before: Mapping[str, str], after: Mapping[str, str]) -> None:
+    """Undo a change of the process's environment, but for what was set anew since.
+
+    Parameters
+    ----------
+    before, after : mapping
+        From `environment`, before and after the change.
+    """
+    for name in before.keys() | after.keys():
+        old, new = before.get(name), after.get(name)
+        if old == new or os.environ.get(name) != new:
+            continue
+        if old is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = old
 
 
 def user_cache_folder() -> Path:

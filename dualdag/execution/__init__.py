@@ -5,7 +5,7 @@ from __future__ import annotations
 from dualdag.execution._driver import run_graph
 from dualdag.execution._failures import describe, revive
 from dualdag.execution._inner import InnerThreads, inner_environment
-from dualdag.execution._payload import Packer, Place, dump_value, load_value, run_job
+from dualdag.execution._payload import Packer, Place, dump_value, load_value, run_job, still_stale, thaw, value_to_bytes
 from dualdag.execution._protocol import Backend, Handle, Job, Literal, Outcome, RunInfo, Session, Step
 from dualdag.execution._reach import on_this_machine, shared_with_processes
 from dualdag.execution._result import ArtifactRow, Event, Listener, RunResult, as_group
@@ -46,5 +46,8 @@ __all__ = [
     "run_steps",
     "shared_with_processes",
     "shutdown",
+    "still_stale",
+    "thaw",
     "timed_out",
+    "value_to_bytes",
 ]

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from dualdag.store import Store
 
-__all__ = ["Packer", "Place", "Slot", "dump_value", "load_value", "run_job"]
+__all__ = ["Packer", "Place", "Slot", "dump_value", "load_value", "run_job", "still_stale", "thaw", "value_to_bytes"]
 
 _ATOMS = frozenset({int, float, complex, str, bytes, bool, type(None), type(Ellipsis), range})
 
@@ -101,6 +101,22 @@ def dump_value(value: Any) -> bytes:
 def load_value(data: bytes) -> Any:
     """Return the value that `dump_value` wrote."""
     return pickle.loads(data)
+
+
+def thaw(value: Any) -> Any:
+    """Return a copy that can be written to throughout, of a value whose arrays lie in an engine's memory.
+
+    Parameters
+    ----------
+    value : object
+        What the engine gave.
+    """
+    if type(value) in _ATOMS:
+        return value
+    import cloudpickle
+
+    # Protocol 5 would remember that they were read-only.
+    return pickle.loads(cloudpickle.dumps(value, protocol=4))
 
 
 @dataclass(slots=True)
@@ -191,6 +207,25 @@ class Packer:
             sent = _Sent(blake2b(data, digest_size=16).digest(), data, None if by_value else expected)
             known = self._functions[id(step.fn)] = (step.fn, sent)
         return known[1]
+
+
+def still_stale(step: Step, outcome: Outcome) -> Outcome:
+    """Return the failure of a step whose function differs in a worker though it was sent by value.
+
+    Parameters
+    ----------
+    step : Step
+        The step.
+    outcome : Outcome
+        What the worker said.
+    """
+    if outcome.error is not None:
+        return Outcome(step.id, "failed", error=outcome.error)
+    error = CodecError(
+        f"{step.label!r} ({step.site}) is another function in a worker process than here: something that it "
+        "reads differs there, such as a module that was changed after it was imported."
+    )
+    return Outcome(step.id, "failed", error=error)
 
 
 # What follows runs in workers.

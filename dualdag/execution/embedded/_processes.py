@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from dualdag.config import cores
 from dualdag.errors import CodecError, DualdagError, WorkerLostError
 from dualdag.execution._inner import inner_environment
-from dualdag.execution._payload import Packer, Place, dump_value, load_value
-from dualdag.execution._protocol import Handle, Job, Outcome, RunInfo, Step
+from dualdag.execution._payload import Packer, Place, dump_value, load_value, still_stale
+from dualdag.execution._protocol import Handle, Job, Outcome, RunInfo
 from dualdag.execution._reach import on_this_machine, shared_with_processes
 from dualdag.execution._work import InputMissingError, timed_out
 from dualdag.execution.embedded._pool import Pool, Worker
@@ -216,7 +216,7 @@ class _ProcessesSession:
                 if self._packer.send_by_value(step):
                     self._queue.appendleft(job)
                     return
-                outcome = _still_stale(step, outcome)  # noqa: PLW2901 - told in its place
+                outcome = still_stale(step, outcome)  # noqa: PLW2901 - told in its place
             if value is not None and step.hold:
                 self._values[outcome.id] = value
             self._done.append(outcome)
@@ -311,16 +311,6 @@ def _refused(number: int, error: CodecError | InputMissingError) -> Outcome:
     if isinstance(error, InputMissingError):
         return Outcome(number, "missing", error=error.reason, detail=error.handle.id)
     return Outcome(number, "failed", error=error)
-
-
-def _still_stale(step: Step, outcome: Outcome) -> Outcome:
-    if outcome.error is not None:
-        return Outcome(step.id, "failed", error=outcome.error)
-    error = CodecError(
-        f"{step.label!r} ({step.site}) is another function in a worker process than here: something that it "
-        "reads differs there, such as a module that was changed after it was imported."
-    )
-    return Outcome(step.id, "failed", error=error)
 
 
 def _why(exitcode: int | None) -> str:

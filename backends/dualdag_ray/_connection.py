@@ -1,0 +1,197 @@
+"""Which cluster: the one this process is connected to, else the one that is named, else a new local one.
+
+A bare ``ray.init()`` joins whatever cluster the machine started last (ray-project/ray#26678), so an address
+is always given; see https://docs.ray.io/en/latest/ray-core/api/doc/ray.init.html.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import socket
+import sys
+import threading
+from typing import TYPE_CHECKING, Any
+
+from dualdag.config import environment, put_back_environment
+from dualdag.errors import BackendError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Connection", "connect", "engine"]
+
+#: Seconds that an address has to answer.
+ANSWER = 5.0
+
+
+def engine() -> Any:
+    """Return Ray, parts of which have no types."""
+    import ray
+
+    return ray
+
+
+class Before:
+    """What Ray changes of a process, as it was."""
+
+    def __init__(self) -> None:
+        self.environment = self.after = environment()
+        logger = logging.getLogger("ray")
+        self.logger = (list(logger.handlers), logger.level, logger.propagate)
+        self.hook = sys.excepthook
+        self.sigterm = signal.getsignal(signal.SIGTERM)
+
+    def changed(self) -> None:
+        """Note what was changed, and give SIGTERM back at once: Ray's processes end with this one by themselves."""
+        self.after = environment()
+        self._put_back_signals()
+
+    def _put_back_signals(self) -> None:
+        if self.sigterm is not None and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, self.sigterm)
+
+    def put_back(self) -> None:
+        """Put everything back."""
+        put_back_environment(self.environment, self.after)
+        logger = logging.getLogger("ray")
+        logger.handlers[:], logger.level, logger.propagate = list(self.logger[0]), *self.logger[1:]
+        sys.excepthook = self.hook
+        self._put_back_signals()
+
+
+class Connection:
+    """A connection of this process to a cluster.
+
+    Parameters
+    ----------
+    before : Before or None
+        How the process was; None where the connection is not ours.
+    started : bool
+        Whether the cluster is ours too.
+    address : str
+        For messages.
+    """
+
+    def __init__(self, before: Before | None, *, started: bool, address: str) -> None:
+        ray = engine()
+
+        self.before = before
+        self.started = started
+        self.address = address
+        context = ray.get_runtime_context()
+        self._identity = self._now(context)
+        self.client = address.startswith("ray://") or ray.util.client.ray.is_connected()
+
+    @staticmethod
+    def _now(context: Any) -> tuple[str, str]:
+        return str(context.get_job_id()), str(context.get_node_id())
+
+    @property
+    def open(self) -> bool:
+        """Whether this process is still connected as it was."""
+        ray = engine()
+
+        return bool(ray.is_initialized()) and self._now(ray.get_runtime_context()) == self._identity
+
+    def close(self) -> None:
+        """End what was begun here, and nothing else."""
+        if self.before is None:
+            return
+        if self.open:
+            ray = engine()
+
+            ray.shutdown()
+        self.before.put_back()
+        self.before = None
+
+
+def connect(url: str, workers: int, options: Mapping[str, Any]) -> Connection:
+    """Connect this process to the cluster that it is meant to use.
+
+    Parameters
+    ----------
+    url : str
+        ``"ray"`` or ``"ray://host:port"``.
+    workers : int
+        Processors of a new local cluster.
+    options : mapping
+        For ``ray.init``.
+
+    Raises
+    ------
+    BackendError
+        Where no cluster answers at the address, or it refuses.
+    """
+    before = Before()
+    ray = engine()
+
+    if ray.is_initialized():
+        _same_cluster(url)
+        return Connection(None, started=False, address="this process's cluster")
+    quiet = {"logging_level": "ERROR", "log_to_driver": False}
+    given = {**quiet, **options}
+    address = url if "://" in url else given.pop("address", None) or before.environment.get("RAY_ADDRESS") or "local"
+    given.pop("address", None)
+    try:
+        if address == "local":
+            given = {"include_dashboard": False, "num_cpus": workers or None, **given}
+            ray.init(address="local", **given)
+        else:
+            _answers(address)
+            ray.init(address=address, **given)
+    except BackendError:
+        before.changed()
+        before.put_back()
+        raise
+    except Exception as error:
+        before.changed()
+        before.put_back()
+        raise _refused(address, error) from error
+    before.changed()
+    return Connection(before, started=address == "local", address=address)
+
+
+def _same_cluster(url: str) -> None:
+    """Refuse to run on another cluster than the one that was named."""
+    ray = engine()
+
+    if "://" in url and not ray.util.client.ray.is_connected():
+        raise BackendError(
+            f"backend={url!r} names a cluster, but this process is already connected to another Ray cluster: "
+            "use backend='ray' for that one, or call ray.shutdown() first."
+        )
+
+
+def _answers(address: str) -> None:
+    """Find out at once whether anything listens: Ray itself tries for minutes."""
+    if address == "auto":
+        return
+    place = address.rpartition("://")[2].partition("/")[0]
+    host, _, port = place.rpartition(":")
+    number = int(port) if port.isdigit() else 0
+    if not host or not 0 < number < 65536:
+        raise BackendError(f"{address!r} is no address of a Ray cluster: write host:6379, or ray://host:10001.")
+    try:
+        socket.create_connection((host.strip("[]"), number), timeout=ANSWER).close()
+    except OSError as error:
+        raise BackendError(
+            f"no Ray cluster answers at {address} ({error}): check the address and that the cluster runs, or leave "
+            "RAY_ADDRESS unset and use backend='ray' for a local one."
+        ) from error
+
+
+def _refused(address: str, error: Exception) -> BackendError:
+    first = next((line for line in str(error).splitlines() if line.strip()), "")
+    text = f"{type(error).__name__}: {first}"
+    if address == "local":
+        return BackendError(
+            f"a local Ray cluster can't be started ({text}): see what backend_options= passes to ray.init, and "
+            "whether the home folder and the temporary folder can be written."
+        )
+    return BackendError(
+        f"the Ray cluster at {address} refuses ({text}). Ray says the same of a wrong and of a missing token: if "
+        "the cluster was started with one, set RAY_AUTH_MODE=token and put the cluster's token into RAY_AUTH_TOKEN "
+        "or ~/.ray/auth_token; if it was started without, set RAY_AUTH_MODE=disabled. Ray and Python must be of the "
+        "same version here and there."
+    )

@@ -1,0 +1,114 @@
+"""What runs inside Ray's workers: one function that carries out jobs, one that loads, one that looks around."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import pickle
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dualdag.execution import run_job, value_to_bytes
+
+if TYPE_CHECKING:
+    from dualdag.store import Store
+
+__all__ = ["LATE", "carry_out", "load_stored", "look_around"]
+
+#: What comes in place of outcomes where the job took longer than it may.
+LATE = b"late"
+#: Seconds that a function that is out of time has to notice it, before its process is ended.
+GRACE = 1.0
+
+
+def carry_out(payload: bytes, held: tuple[int, ...], timeout: float | None, check: bool, *values: Any) -> Any:
+    """Run a job; return its outcomes, and after them the values that are held.
+
+    Parameters
+    ----------
+    payload : bytes
+        Made by `Packer.pack`.
+    held : tuple of int
+        Positions of the steps whose values stay in the object store.
+    timeout : float or None
+        Seconds that all of it may take.
+    check : bool
+        Whether to find out which value can't be pickled, before Ray tries.
+    *values
+        What the payload asks for.
+    """
+    answer = run_job(payload, values) if timeout is None else _in_time(payload, values, timeout)
+    if answer is None:
+        return (LATE, *[None] * len(held)) if held else LATE
+    outcomes, made = answer
+    if check:
+        outcomes, made = _checked(outcomes, made)
+    # Several returns are unpacked by Ray, one is not.
+    return (outcomes, *[made[k] for k in held]) if held else outcomes
+
+
+def _checked(data: bytes, made: list[Any]) -> tuple[bytes, list[Any]]:
+    outcomes = pickle.loads(data)
+    for k, (outcome, value) in enumerate(zip(outcomes, made, strict=True)):
+        if outcome.status == "done" and value is not None:
+            outcomes[k], body = value_to_bytes(outcome, f"step {outcome.id}", "", value)
+            if body is None:
+                made[k] = None
+    return pickle.dumps(outcomes, protocol=5), made
+
+
+def _in_time(payload: bytes, values: tuple[Any, ...], timeout: float) -> tuple[bytes, list[Any]] | None:
+    """Run a job in a thread of its own; None when its time is up.
+
+    The time counts from here, not from when the job was handed to Ray, which may have kept it waiting.
+    """
+    box: list[Any] = []
+    thread = threading.Thread(target=lambda: box.append(run_job(payload, values)), name="dualdag job", daemon=True)
+    thread.start()
+    thread.join(timeout)
+    if box:
+        answer: tuple[bytes, list[Any]] = box.pop()
+        return answer
+    threading.Thread(target=_end, args=(thread,), name="dualdag reaper", daemon=True).start()
+    return None
+
+
+def _end(thread: threading.Thread) -> None:
+    """End a thread at its next bytecode; where that does not come soon, the process."""
+    deadline = time.monotonic() + GRACE
+    while thread.is_alive():
+        if thread.ident is not None:
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(SystemExit))
+        if time.monotonic() > deadline:
+            os._exit(1)
+        time.sleep(0.1)
+
+
+def load_stored(store: Store, checksum: bytes, codec: str) -> Any:
+    """Return a stored value, where a worker needs it.
+
+    Parameters
+    ----------
+    store : Store
+        Where it is.
+    checksum : bytes
+        Which.
+    codec : str
+        How it is decoded.
+    """
+    return store.load(checksum, codec)
+
+
+def look_around(marker: str) -> tuple[str, bool]:
+    """Return the version of dualdag here, and whether a file of the driver's is seen.
+
+    Parameters
+    ----------
+    marker : str
+        Path of a file that the driver made.
+    """
+    import dualdag
+
+    return dualdag.__version__, bool(marker) and Path(marker).exists()

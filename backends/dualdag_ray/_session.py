@@ -1,0 +1,316 @@
+"""One run on Ray: jobs become tasks, their values stay in Ray's object store, their outcomes come here.
+
+Ray's own retries are for lost workers and, through lineage, for lost objects; failures of tasks are data, and
+so never its business.  See https://docs.ray.io/en/latest/ray-core/fault_tolerance/tasks.html.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from dualdag.errors import BackendError, CodecError, DualdagError, WorkerLostError
+from dualdag.execution import (
+    Handle,
+    InputMissingError,
+    Job,
+    Outcome,
+    Packer,
+    Step,
+    still_stale,
+    thaw,
+    timed_out,
+)
+from dualdag_ray._remote import LATE
+from dualdag_ray._shape import Shape, shape_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from dualdag.store import Store
+
+__all__ = ["RaySession"]
+
+#: Arguments of more bytes than this are put into the object store: Ray sends smaller ones along with the task.
+INLINE = 100_000
+#: Seconds of work that wait inside Ray: what waits there can't be taken back when something fails.
+AHEAD = 0.1
+#: Most jobs that wait inside Ray, for each that can run.
+DEEP = 64
+#: How often Ray runs a job again whose worker was lost.
+RESUBMITS = 1
+
+
+@dataclass(slots=True, eq=False)
+class _Flight:
+    """A job at Ray: where its values will be, and whether they are tried before they are returned."""
+
+    job: Job
+    held: tuple[int, ...]
+    refs: list[Any]
+    weight: float
+    check: bool = False
+
+
+class RaySession:
+    """One run.
+
+    Parameters
+    ----------
+    store : Store
+        The run's.
+    packer : Packer
+        Knows where workers are.
+    run : object
+        The remote function.
+    slots : int
+        How many jobs of one processor run at the same time.
+    publishes : bool
+        Whether workers reach the store.
+    where : str
+        The cluster, for messages.
+    """
+
+    inline = False
+    holds_published = False
+    price = 700e-6
+
+    def __init__(
+        self,
+        store: Store,
+        packer: Packer,
+        run: Any,
+        *,
+        slots: int,
+        publishes: bool,
+        where: str,
+    ) -> None:
+        self.slots = slots
+        self.window = 4 * DEEP + 2 * DEEP * slots
+        self.publishes = publishes
+        self._store = store
+        self._packer = packer
+        self._run = run
+        self._where = where
+        self._options: dict[Any, Any] = {}
+        self._queue: deque[tuple[Job, bool]] = deque()
+        self._flying: dict[Any, _Flight] = {}
+        self._values: dict[int, Any] = {}
+        self._done: list[Outcome] = []
+        self._load = 0.0
+        self._mean = AHEAD / 2
+
+    def submit(self, job: Job) -> None:
+        """Take a job."""
+        self._queue.append((job, False))
+        self._feed()
+
+    def _feed(self) -> None:
+        room = self.slots * (1 + min(DEEP, max(1.0, AHEAD / self._mean)))
+        while self._queue and self._load < room:
+            job, check = self._queue.popleft()
+            try:
+                self._send(job, check)
+            except (CodecError, InputMissingError) as error:
+                self._done.extend(_not_sent(job, error))
+
+    def _send(self, job: Job, check: bool) -> None:
+        import ray
+
+        payload, handles = self._packer.pack(job)
+        values = [self._ref(handle) for handle in handles]
+        held = tuple([k for k, step in enumerate(job.steps) if step.hold])
+        shape = shape_of(job.resources)
+        body = ray.put(payload) if len(payload) > INLINE else payload
+        refs = self._function(shape, 1 + len(held)).remote(body, held, _timeout(job), check, *values)
+        first, *rest = refs if held else [refs]
+        self._flying[first] = _Flight(job, held, rest, shape.weight, check)
+        self._load += shape.weight
+
+    def _function(self, shape: Shape, returns: int) -> Any:
+        found = self._options.get((shape, returns))
+        if found is None:
+            options = {"max_retries": RESUBMITS, **shape.options(), "num_returns": returns}
+            found = self._options[shape, returns] = self._run.options(**options)
+        return found
+
+    def _ref(self, handle: Handle) -> Any:
+        import ray
+
+        found = self._values.get(handle.id)
+        if found is None:
+            # Only a store that workers can't reach is read here.
+            found = self._values[handle.id] = ray.put(self.fetch(handle))
+        return found
+
+    def collect(self, timeout: float | None) -> list[Outcome]:
+        """Return what has come to an end, waiting up to `timeout` seconds for a first one."""
+        self._feed()
+        if self._flying:
+            self._wait(0 if self._done else timeout)
+        self._feed()
+        done, self._done = self._done, []
+        return done
+
+    def _wait(self, timeout: float | None) -> None:
+        import ray
+
+        flying = list(self._flying)
+        ready, _ = ray.wait(flying, num_returns=1, timeout=timeout)
+        if ready and len(flying) > 1:
+            # What else is there by now comes with it: one call a batch, not one a job.
+            ready, _ = ray.wait(flying, num_returns=len(flying), timeout=0)
+        if not ready:
+            return
+        try:
+            answers: list[Any] = ray.get(ready)
+        except Exception:  # noqa: BLE001 - which one it was shows below
+            answers = [self._get(ref) for ref in ready]
+        for ref, answer in zip(ready, answers, strict=True):
+            flight = self._flying.pop(ref)
+            self._load = max(0.0, self._load - flight.weight) if self._flying else 0.0
+            if isinstance(answer, bytes):
+                self._take(flight, answer)
+            else:
+                self._lose(flight, answer)
+
+    @staticmethod
+    def _get(ref: Any) -> Any:
+        import ray
+
+        try:
+            return ray.get(ref)
+        except Exception as error:  # noqa: BLE001 - told of where the job is known
+            return error
+
+    def _take(self, flight: _Flight, answer: bytes) -> None:
+        job = flight.job
+        if answer == LATE:
+            self._late(job)
+            return
+        outcomes: list[Outcome] = pickle.loads(answer)
+        stale = [step for step, outcome in zip(job.steps, outcomes, strict=True) if outcome.status == "stale"]
+        if any([self._packer.send_by_value(step) for step in stale]):
+            self._queue.appendleft((job, flight.check))
+            return
+        places = dict(zip(flight.held, flight.refs, strict=True))
+        seconds = 0.0
+        for k, (step, outcome) in enumerate(zip(job.steps, outcomes, strict=True)):
+            seconds += outcome.seconds
+            if outcome.status == "stale":
+                outcome = still_stale(step, outcome)  # noqa: PLW2901 - told in its place
+            if k in places and outcome.status == "done" and outcome.checksum is None:
+                self._values[outcome.id] = places[k]
+            self._done.append(outcome)
+        self._mean += 0.2 * (max(seconds, 1e-4) - self._mean)
+
+    def _late(self, job: Job) -> None:
+        if len(job.steps) > 1:
+            self._done.extend(Outcome(step.id, "skipped") for step in job.steps)
+            return
+        step = job.steps[0]
+        error = timed_out(step.label, step.site, step.timeout or 0.0)
+        retry = isinstance(error, step.retry_on)
+        self._done.append(Outcome(step.id, "failed", error=error, retry=retry, seconds=step.timeout or 0.0))
+
+    def _lose(self, flight: _Flight, error: BaseException) -> None:
+        """Deal with a job that Ray gave up: its worker was lost, or what it takes or gives can't travel."""
+        import ray.exceptions as kinds
+
+        job = flight.job
+        system = (kinds.WorkerCrashedError, kinds.NodeDiedError, kinds.OutOfMemoryError, kinds.TaskCancelledError)
+        if not isinstance(error, system) and not flight.check:
+            self._queue.appendleft((job, True))
+            return
+        if len(job.steps) > 1:
+            # Which of them it was shows when each runs alone.
+            self._done.extend(Outcome(step.id, "skipped") for step in job.steps)
+            return
+        step = job.steps[0]
+        failure = _lost(step, error) if isinstance(error, system) else _engine_failed(step, error, self._where)
+        failure.__cause__ = error
+        self._done.append(Outcome(step.id, "failed", error=failure, retry=isinstance(failure, step.retry_on)))
+
+    def fetch(self, handle: Handle) -> Any:
+        """Return a value that the caller may change."""
+        import ray
+
+        found = self._values.get(handle.id)
+        if found is None:
+            return self._stored(handle)
+        try:
+            value = ray.get(found)
+        except Exception as error:
+            raise InputMissingError(handle, error) from error
+        # Arrays from the object store can't be written to; in a frame they hide.
+        return thaw(value)
+
+    def _stored(self, handle: Handle) -> Any:
+        if handle.checksum is None:
+            raise InputMissingError(handle, LookupError(f"value {handle.id} of this run was let go of"))
+        try:
+            return self._store.load(handle.checksum, handle.codec)
+        except DualdagError as error:
+            raise InputMissingError(handle, error) from error
+
+    def ref(self, handle: Handle) -> Any:
+        """Return the ObjectRef of a value that is held, or None."""
+        return self._values.get(handle.id)
+
+    def release(self, ids: Iterable[int]) -> None:
+        """Forget values; Ray lets go of what nobody refers to."""
+        for number in ids:
+            self._values.pop(number, None)
+
+    def cancel(self) -> list[int]:
+        """Drop what is not at Ray yet."""
+        dropped = [step.id for job, _ in self._queue for step in job.steps]
+        self._queue.clear()
+        return dropped
+
+    def close(self, *, hard: bool) -> None:
+        """End what still runs, whatever `hard` says: here it can be ended."""
+        import ray
+
+        if ray.is_initialized():
+            for ref in self._flying:
+                ray.cancel(ref, force=True)
+        self._flying.clear()
+        self._queue.clear()
+        self._values.clear()
+
+
+def _timeout(job: Job) -> float | None:
+    given = [step.timeout for step in job.steps]
+    return None if None in given else sum(t for t in given if t is not None)
+
+
+def _not_sent(job: Job, error: CodecError | InputMissingError) -> list[Outcome]:
+    if len(job.steps) > 1:
+        return [Outcome(step.id, "skipped") for step in job.steps]
+    number = job.steps[0].id
+    if isinstance(error, InputMissingError):
+        return [Outcome(number, "missing", error=error.reason, detail=error.handle.id)]
+    return [Outcome(number, "failed", error=error)]
+
+
+def _first_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0] if lines else ''}"
+
+
+def _lost(step: Step, error: BaseException) -> BackendError:
+    return WorkerLostError(
+        f"the Ray worker that ran {step.label!r} ({step.site}) was lost {RESUBMITS + 1} times before the task was "
+        f"done ({_first_line(error)}): it may need more memory than there is, or call code that crashes."
+    )
+
+
+def _engine_failed(step: Step, error: BaseException, where: str) -> BackendError:
+    last = [line.strip() for line in str(error).splitlines() if line.strip()][-1:]
+    return BackendError(
+        f"Ray could not run {step.label!r} ({step.site}) on {where} ({_first_line(error)} {' '.join(last)}): "
+        "its workers need the same dualdag, with dualdag_ray, and the same Python and Ray as here."
+    )
