@@ -11,10 +11,11 @@ import signal
 import socket
 import sys
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from dualdag.config import environment, put_back_environment
-from dualdag.errors import BackendError
+from dualdag.errors import BackendError, BackendNotInstalledError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -139,6 +140,7 @@ def connect(url: str, workers: int, options: Mapping[str, Any]) -> Connection:
             ray.init(address="local", **given)
         else:
             _answers(address)
+            _show_token()
             ray.init(address=address, **given)
     except BackendError:
         before.changed()
@@ -181,9 +183,26 @@ def _answers(address: str) -> None:
         ) from error
 
 
+def _show_token() -> None:
+    """Use the token that is there, as Ray itself does for a cluster that it starts, unless the mode is set.
+
+    See https://docs.ray.io/en/latest/ray-security/token-auth.html
+    """
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    with suppress(ImportError):
+        from ray._private.authentication.authentication_token_setup import maybe_enable_token_auth_if_token_available
+
+        maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
+
+
 def _refused(address: str, error: Exception) -> BackendError:
     first = next((line for line in str(error).splitlines() if line.strip()), "")
     text = f"{type(error).__name__}: {first}"
+    if "ray[client]" in first:
+        return BackendNotInstalledError(
+            f'{address} needs Ray Client, which is not installed: pip install "ray[client]" (and the same where the '
+            "cluster runs)"
+        )
     if address == "local":
         return BackendError(
             f"a local Ray cluster can't be started ({text}): see what backend_options= passes to ray.init, and "
