@@ -313,7 +313,7 @@ def again(engine: str, name: str, folder: str, turn: str, size: int = 0) -> dict
         lambda: w.dag.run(work.graph(size, work.persist, engine), backend=engine, store=store, progress="off")
     )
     _checked(answer, work.answer(size), spread=False)
-    loaded = [module for module in ("ray", "distributed", "dask") if module in sys.modules]
+    loaded = [module for module in ("ray", "distributed") if module in sys.modules]
     assert not loaded, f"a run with nothing to do imported {loaded}"
     return {"seconds": seconds}
 

@@ -15,6 +15,8 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
 BACKENDS = ("sync", "local", "processes")
+#: Those of an engine, and the package that it takes.
+ENGINES = {"dask": "distributed", "dask://threads": "dask", "dask://sync": "dask"}
 ARTIFACTS = {"lcs": ("lcs_last_row", "lcs_length"), "wordcount": ("book_words", "frequent_book_words")}
 
 
@@ -39,20 +41,22 @@ def dualdag(folder: Path, *arguments: str, **variables: str) -> Any:
 def told(example: str) -> dict[str, list[str]]:
     """Return the table of the example's page: backend -> digests."""
     page = (EXAMPLES / example / "README.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| `([a-z-]+)` \| `([0-9a-f]{16})` \| `([0-9a-f]{16})` \|$", page, re.MULTILINE)
+    rows = re.findall(r"^\| `([a-z:/-]+)` \| `([0-9a-f]{16})` \| `([0-9a-f]{16})` \|$", page, re.MULTILINE)
     return {name: digests for name, *digests in rows}
 
 
 @pytest.mark.parametrize("example", ARTIFACTS)
 def test_page_tells_of_one_answer(example: str) -> None:
     table = told(example)
-    assert set(table) >= set(BACKENDS)
+    assert set(table) >= {*BACKENDS, *ENGINES}
     assert len({tuple(digests) for digests in table.values()}) == 1
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", [*BACKENDS, *ENGINES])
 @pytest.mark.parametrize("example", ARTIFACTS)
 def test_backend_by_the_variable_alone(example: str, backend: str, tmp_path: Path) -> None:
+    if backend in ENGINES:
+        pytest.importorskip(ENGINES[backend])
     flow = str(EXAMPLES / example / "flow.py")
     assert dualdag(tmp_path, "run", flow, DUALDAG_BACKEND=backend)["executed"] > 500
     found = {row["name"]: row["digest"][:16] for row in dualdag(tmp_path, "ls")}
