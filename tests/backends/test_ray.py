@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import textwrap
 import time
 from collections.abc import Iterator
@@ -27,8 +29,6 @@ pytestmark = [
 @pytest.fixture(scope="module", autouse=True)
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """One cluster for the module; backends find the process connected to it."""
-    import tempfile
-
     with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as folder:
         ray.init(
             address="local", num_cpus=2, include_dashboard=False, logging_level="ERROR", log_to_driver=False,
@@ -226,3 +226,93 @@ def test_a_cluster_of_our_own_leaves_no_trace(tmp_path):
             print("as before")
     """
     assert "as before" in script(tmp_path, text)
+
+
+ELSEWHERE = """
+    import os, sys
+    import dualdag as dag
+    import helpers
+
+    @dag.task
+    def f(x):
+        return helpers.plus(x), os.path.basename(os.getcwd())
+
+    @dag.task
+    def bad(x):
+        raise helpers.OddError(why="because")
+
+    if __name__ == "__main__":
+        print(dag.run(f(1), backend=sys.argv[1], progress="off"))
+        try:
+            dag.run(bad(1), backend=sys.argv[1], progress="off")
+        except helpers.OddError as error:
+            print(error.why)
+        dag.shutdown()
+"""
+
+HELPERS = """
+    def plus(x):
+        return x + 41
+
+    class OddError(Exception):
+        def __init__(self, *, why):
+            super().__init__()
+            self.why = why
+"""
+
+
+@pytest.fixture
+def head(tmp_path):
+    """A cluster that was started by hand, in a folder of its own; yields its port and that of Ray Client, or None."""
+    ports = []
+    for _ in range(2):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            ports.append(free.getsockname()[1])
+    client = importlib.util.find_spec("grpc") is not None
+    away = tmp_path / "away"
+    away.mkdir()
+    with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as folder:
+        command = [
+            sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", "--disable-usage-stats",
+            f"--port={ports[0]}", "--num-cpus=1", "--include-dashboard=false", f"--temp-dir={folder}",
+            "--object-store-memory=100000000", *([f"--ray-client-server-port={ports[1]}"] if client else []),
+        ]  # fmt: skip
+        log = tmp_path / "head.log"
+        env = {k: v for k, v in os.environ.items() if k != "RAY_ADDRESS"} | {"RAY_AUTH_MODE": "disabled"}
+        with log.open("w") as out:
+            started = subprocess.Popen(command, cwd=away, env=env, stdout=out, stderr=out, start_new_session=True)
+        try:
+            deadline = time.monotonic() + 40
+            while "Ray runtime started" not in log.read_text():
+                assert started.poll() is None, log.read_text()
+                assert time.monotonic() < deadline, log.read_text()
+                time.sleep(0.2)
+            yield ports[0], ports[1] if client else None
+            assert started.poll() is None
+        finally:
+            os.killpg(started.pid, signal.SIGTERM)
+            try:
+                started.wait(10)
+            except subprocess.TimeoutExpired:
+                os.killpg(started.pid, signal.SIGKILL)
+                started.wait()
+
+
+@pytest.mark.timeout(240)
+def test_a_cluster_elsewhere_gets_the_projects_modules(tmp_path, head):
+    port, client = head
+    (tmp_path / "helpers.py").write_text(textwrap.dedent(HELPERS))
+    text = textwrap.dedent(ELSEWHERE).replace("sys.argv[1]", "BACKEND")
+    told = script(tmp_path, text.replace("BACKEND", "'ray'"), RAY_ADDRESS=f"127.0.0.1:{port}", RAY_AUTH_MODE="disabled")
+    assert "(42, " in told
+    assert "because" in told
+    if client is None:
+        return
+    told = script(
+        tmp_path,
+        text.replace("BACKEND", f"'ray://127.0.0.1:{client}'").replace("f(1)", "f(2)"),
+        RAY_AUTH_MODE="disabled",
+    )
+    assert "(43, 'away')" in told
+    assert "because" in told
