@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import queue
+import signal
 import sys
 import threading
 import uuid
@@ -111,6 +113,15 @@ class Connection:
             if not self._runs and self.alive:
                 with suppress(Exception):
                     self.client.unsubscribe_topic(self.topic)
+
+    def kill(self) -> None:
+        """End the processes of a cluster that was started here, whatever they do; their nannies would wait."""
+        for nanny in list(getattr(self._cluster, "workers", {}).values()):
+            pid = getattr(nanny, "pid", None)
+            if pid:
+                nanny.auto_restart = False
+                with suppress(OSError):
+                    os.kill(pid, signal.SIGKILL)
 
     def close(self) -> None:
         """Close what was made here, and nothing else."""

@@ -382,6 +382,7 @@ class DaskSession:
     def close(self, *, hard: bool) -> None:
         if hard and self._flights:
             if self._connection.own:
+                self._connection.kill()
                 self._connection.close()
             else:
                 self._ask(stop_run, self._run.run_id, self._generation)
