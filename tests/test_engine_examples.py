@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
 BACKENDS = ("sync", "local", "processes")
 #: Those of an engine, and the package that it takes.
-ENGINES = {"dask": "distributed", "dask://threads": "dask", "dask://sync": "dask"}
+ENGINES = {"dask": "distributed", "dask://threads": "dask", "dask://sync": "dask", "ray": "ray"}
 ARTIFACTS = {"lcs": ("lcs_last_row", "lcs_length"), "wordcount": ("book_words", "frequent_book_words")}
 
 
