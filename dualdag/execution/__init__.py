@@ -5,12 +5,22 @@ from __future__ import annotations
 from dualdag.execution._driver import run_graph
 from dualdag.execution._failures import describe, revive
 from dualdag.execution._inner import InnerThreads, inner_environment
-from dualdag.execution._payload import Packer, Place, dump_value, load_value, run_job, still_stale, thaw, value_to_bytes
+from dualdag.execution._payload import (
+    Packer,
+    Place,
+    dump_value,
+    load_value,
+    place_of,
+    run_job,
+    still_stale,
+    thaw,
+    value_to_bytes,
+)
 from dualdag.execution._protocol import Backend, Handle, Job, Literal, Outcome, RunInfo, Session, Step
 from dualdag.execution._reach import on_this_machine, shared_with_processes
 from dualdag.execution._result import ArtifactRow, Event, Listener, RunResult, as_group
 from dualdag.execution._table import door, get_backend, shutdown
-from dualdag.execution._work import InputMissingError, guess_size, timed_out
+from dualdag.execution._work import InputMissingError, guess_size, publish, timed_out
 from dualdag.execution.embedded._values import Values, run_steps
 
 __all__ = [
@@ -40,6 +50,8 @@ __all__ = [
     "inner_environment",
     "load_value",
     "on_this_machine",
+    "place_of",
+    "publish",
     "revive",
     "run_graph",
     "run_job",

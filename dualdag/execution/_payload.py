@@ -30,7 +30,18 @@ if TYPE_CHECKING:
 
     from dualdag.store import Store
 
-__all__ = ["Packer", "Place", "Slot", "dump_value", "load_value", "run_job", "still_stale", "thaw", "value_to_bytes"]
+__all__ = [
+    "Packer",
+    "Place",
+    "Slot",
+    "dump_value",
+    "load_value",
+    "place_of",
+    "run_job",
+    "still_stale",
+    "thaw",
+    "value_to_bytes",
+]
 
 _ATOMS = frozenset({int, float, complex, str, bytes, bool, type(None), type(Ellipsis), range})
 
@@ -279,6 +290,18 @@ def run_job(payload: bytes, values: Sequence[Any] = ()) -> tuple[bytes, list[Any
         made[outcome.id] = value
     left = [made[o.id] if row[-1] and o.checksum is None else None for o, row in zip(outcomes, rows, strict=True)]
     return pickle.dumps(outcomes, protocol=5), left
+
+
+def place_of(payload: bytes) -> Place:
+    """Return what a worker was told of the run that a job belongs to.
+
+    Parameters
+    ----------
+    payload : bytes
+        Made by `Packer.pack`.
+    """
+    data, _, _ = pickle.loads(payload)
+    return _arrive(data)
 
 
 def _arrive(data: bytes) -> Place:
