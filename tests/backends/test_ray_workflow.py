@@ -157,8 +157,9 @@ def test_nodes_that_do_not_see_the_store(tmp_path: Path) -> None:
 
     backend = get_backend("ray-workflow", workers=2)
     assert dag.run(number(4), backend=backend, store=str(tmp_path / "store"), progress="off") == 4
-    with open_store(str(tmp_path / "store")) as store:
-        backend._cluster._probe(store)
+    store = open_store(str(tmp_path / "store"))
+    backend._cluster._probe(store)
+    store.close()
     with pytest.raises(dag.BackendError, match=r"/only/here.*is not the same folder on node"):
         backend._cluster._probe(Elsewhere())
 
