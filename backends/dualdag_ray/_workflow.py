@@ -123,11 +123,13 @@ class _WorkflowSession:
     def _feed(self) -> None:
         """Make the waiting jobs one workflow, once the engine has room for so many."""
         room = 8 * self.slots
+        # A workflow fails as a whole; where there are few jobs, none takes another along.
+        few = len(self._queue) <= 2 * self.slots
         while self._queue and len(self._flying) <= room // 2:
             batch: list[tuple[Job, bytes]] = []
             while self._queue and len(batch) + len(self._flying) < room:
                 job = self._queue[0]
-                alone = _timeout(job) is not None or job.steps[0].id in self._alone
+                alone = few or _timeout(job) is not None or job.steps[0].id in self._alone
                 if alone and batch:
                     break
                 self._queue.popleft()
