@@ -25,7 +25,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from dualdag.errors import CodecError, DualdagError, WorkerLostError
-from dualdag.execution import Handle, InputMissingError, Job, Outcome, Packer, RunInfo, Step, timed_out
+from dualdag.execution import Handle, InputMissingError, Job, Outcome, Packer, RunInfo, still_stale, timed_out
 from dualdag_ray._workflow_cluster import Cluster, require_workflows
 from dualdag_ray._workflow_task import gather, run_in_store
 
@@ -214,7 +214,7 @@ class _WorkflowSession:
             return
         self._tokens.update(tokens)
         for step, outcome in zip(job.steps, outcomes, strict=True):
-            self._done.append(_still_stale(step, outcome) if outcome.status == "stale" else outcome)
+            self._done.append(still_stale(step, outcome) if outcome.status == "stale" else outcome)
 
     def _lose(self, flying: _Flying, error: Exception) -> None:
         """Deal with a job whose worker was lost as often as Ray tries again."""
@@ -299,12 +299,3 @@ def _refused(job: Job, error: CodecError | InputMissingError) -> list[Outcome]:
         return [Outcome(number, "missing", error=error.reason, detail=error.handle.id)]
     return [Outcome(number, "failed", error=error)]
 
-
-def _still_stale(step: Step, outcome: Outcome) -> Outcome:
-    if outcome.error is not None:
-        return Outcome(step.id, "failed", error=outcome.error)
-    error = CodecError(
-        f"{step.label!r} ({step.site}) is another function in a worker than here: something that it reads "
-        "differs there, such as a module that was changed after it was imported."
-    )
-    return Outcome(step.id, "failed", error=error)
