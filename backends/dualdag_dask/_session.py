@@ -18,9 +18,11 @@ from dualdag.execution import (
     Packer,
     Place,
     RunInfo,
-    Step,
     dump_value,
     load_value,
+    not_sent,
+    still_stale,
+    time_limit,
     timed_out,
 )
 from dualdag_dask._resources import annotation
@@ -133,13 +135,13 @@ class DaskSession:
                 payload, handles = self._packer.pack(job)
                 places, sources = self._places(handles)
             except (CodecError, InputMissingError) as error:
-                self._done.extend(_not_sent(job, error))
+                self._done.extend(not_sent(job, error))
                 continue
             flight = _Flight(self._next(), job, self._generation, alone)
             labels = [(step.id, step.label, step.hold) for step in job.steps]
             message: Any = pickle.dumps(
                 (self._run.run_id, self._connection.topic, self._generation, flight.number, payload, places, labels,
-                 _timeout(job)), protocol=5,
+                 time_limit(job)), protocol=5,
             )  # fmt: skip
             if len(message) > _LARGE:
                 message = self._client.scatter(message, hash=False)
@@ -230,7 +232,10 @@ class DaskSession:
                 if self._packer.send_by_value(step):
                     self._queue.appendleft((job, flight.alone))
                     return
-                self._done.extend(_still_stale(job, step, outcome))
+                alone = len(job.steps) == 1
+                self._done.extend(
+                    [still_stale(step, outcome)] if alone else [Outcome(s.id, "skipped") for s in job.steps]
+                )
                 return
         ids = {}
         for place, (outcome, size) in enumerate(zip(outcomes, sizes, strict=True)):
@@ -398,35 +403,9 @@ class DaskSession:
         self._connection.forget(self._run.run_id)
 
 
-def _timeout(job: Job) -> float | None:
-    given = [step.timeout for step in job.steps]
-    return None if None in given else sum(t for t in given if t is not None)
-
-
 def _why(future: Any) -> str:
     try:
         error = future.exception(timeout=1) if future.status == "error" else None
     except Exception as failed:  # noqa: BLE001 - only for the message
         error = failed
     return type(error).__name__ if error is not None else f"its future is {future.status}"
-
-
-def _not_sent(job: Job, error: CodecError | InputMissingError) -> list[Outcome]:
-    if len(job.steps) > 1:
-        return [Outcome(step.id, "skipped") for step in job.steps]
-    number = job.steps[0].id
-    if isinstance(error, InputMissingError):
-        return [Outcome(number, "missing", error=error.reason, detail=error.handle.id)]
-    return [Outcome(number, "failed", error=error)]
-
-
-def _still_stale(job: Job, step: Step, outcome: Outcome) -> list[Outcome]:
-    if len(job.steps) > 1:
-        return [Outcome(one.id, "skipped") for one in job.steps]
-    if outcome.error is not None:
-        return [Outcome(step.id, "failed", error=outcome.error)]
-    error = CodecError(
-        f"{step.label!r} ({step.site}) is another function in a Dask worker than here: something that it reads "
-        "differs there, such as a module that was changed after it was imported. Restart the workers."
-    )
-    return [Outcome(step.id, "failed", error=error)]

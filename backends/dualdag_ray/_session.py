@@ -19,8 +19,10 @@ from dualdag.execution import (
     Outcome,
     Packer,
     Step,
+    not_sent,
     still_stale,
     thaw,
+    time_limit,
     timed_out,
 )
 from dualdag_ray._remote import LATE
@@ -114,7 +116,7 @@ class RaySession:
             try:
                 self._send(job, check)
             except (CodecError, InputMissingError) as error:
-                self._done.extend(_not_sent(job, error))
+                self._done.extend(not_sent(job, error))
 
     def _send(self, job: Job, check: bool) -> None:
         import ray
@@ -124,7 +126,7 @@ class RaySession:
         held = tuple([k for k, step in enumerate(job.steps) if step.hold])
         shape = shape_of(job.resources)
         body = ray.put(payload) if len(payload) > INLINE else payload
-        refs = self._function(shape, 1 + len(held)).remote(body, held, _timeout(job), check, *values)
+        refs = self._function(shape, 1 + len(held)).remote(body, held, time_limit(job), check, *values)
         first, *rest = refs if held else [refs]
         self._flying[first] = _Flight(job, held, rest, shape.weight, check)
         self._load += shape.weight
@@ -280,20 +282,6 @@ class RaySession:
         self._flying.clear()
         self._queue.clear()
         self._values.clear()
-
-
-def _timeout(job: Job) -> float | None:
-    given = [step.timeout for step in job.steps]
-    return None if None in given else sum(t for t in given if t is not None)
-
-
-def _not_sent(job: Job, error: CodecError | InputMissingError) -> list[Outcome]:
-    if len(job.steps) > 1:
-        return [Outcome(step.id, "skipped") for step in job.steps]
-    number = job.steps[0].id
-    if isinstance(error, InputMissingError):
-        return [Outcome(number, "missing", error=error.reason, detail=error.handle.id)]
-    return [Outcome(number, "failed", error=error)]
 
 
 def _first_line(error: BaseException) -> str:

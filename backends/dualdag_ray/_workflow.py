@@ -25,7 +25,18 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from dualdag.errors import CodecError, DualdagError, WorkerLostError
-from dualdag.execution import Handle, InputMissingError, Job, Outcome, Packer, RunInfo, still_stale, timed_out
+from dualdag.execution import (
+    Handle,
+    InputMissingError,
+    Job,
+    Outcome,
+    Packer,
+    RunInfo,
+    not_sent,
+    still_stale,
+    time_limit,
+    timed_out,
+)
 from dualdag_ray._workflow_cluster import Cluster, require_workflows
 from dualdag_ray._workflow_task import gather, run_in_store
 
@@ -129,7 +140,7 @@ class _WorkflowSession:
             batch: list[tuple[Job, bytes]] = []
             while self._queue and len(batch) + len(self._flying) < room:
                 job = self._queue[0]
-                alone = few or _timeout(job) is not None or job.steps[0].id in self._alone
+                alone = few or time_limit(job) is not None or job.steps[0].id in self._alone
                 if alone and batch:
                     break
                 self._queue.popleft()
@@ -146,7 +157,7 @@ class _WorkflowSession:
             steps = [replace(step, inputs=[self._stored(i, job) for i in step.inputs]) for step in job.steps]
             return self._packer.pack(Job(steps, job.resources))[0]
         except (CodecError, InputMissingError) as error:
-            self._done.extend(_refused(job, error))
+            self._done.extend(not_sent(job, error))
             return None
 
     def _stored(self, given: Any, job: Job) -> Any:
@@ -174,7 +185,7 @@ class _WorkflowSession:
         self._cluster.run(root, name)
         for k, (job, _) in enumerate(batch):
             task = f"job{k}"
-            self._flying[self._cluster.output(name, task)] = _Flying(job, name, task, alone, _timeout(job))
+            self._flying[self._cluster.output(name, task)] = _Flying(job, name, task, alone, time_limit(job))
 
     def collect(self, timeout: float | None) -> list[Outcome]:
         self._feed()
@@ -284,18 +295,3 @@ class _WorkflowSession:
         self._cluster.forget(self._workflows)
         self._workflows = []
         self._tokens.clear()
-
-
-def _timeout(job: Job) -> float | None:
-    given = [step.timeout for step in job.steps]
-    return None if None in given else sum(t for t in given if t is not None)
-
-
-def _refused(job: Job, error: CodecError | InputMissingError) -> list[Outcome]:
-    if len(job.steps) > 1:
-        return [Outcome(step.id, "skipped") for step in job.steps]
-    number = job.steps[0].id
-    if isinstance(error, InputMissingError):
-        return [Outcome(number, "missing", error=error.reason, detail=error.handle.id)]
-    return [Outcome(number, "failed", error=error)]
-

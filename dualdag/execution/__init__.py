@@ -12,12 +12,12 @@ from dualdag.execution._payload import (
     load_value,
     place_of,
     run_job,
-    still_stale,
     thaw,
     value_to_bytes,
 )
 from dualdag.execution._protocol import Backend, Handle, Job, Literal, Outcome, RunInfo, Session, Step
 from dualdag.execution._reach import on_this_machine, shared_with_processes
+from dualdag.execution._refusals import not_sent, still_stale, time_limit
 from dualdag.execution._result import ArtifactRow, Event, Listener, RunResult, as_group
 from dualdag.execution._table import door, get_backend, shutdown
 from dualdag.execution._work import InputMissingError, guess_size, publish, timed_out
@@ -49,6 +49,7 @@ __all__ = [
     "guess_size",
     "inner_environment",
     "load_value",
+    "not_sent",
     "on_this_machine",
     "place_of",
     "publish",
@@ -60,6 +61,7 @@ __all__ = [
     "shutdown",
     "still_stale",
     "thaw",
+    "time_limit",
     "timed_out",
     "value_to_bytes",
 ]

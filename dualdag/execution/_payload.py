@@ -38,7 +38,6 @@ __all__ = [
     "load_value",
     "place_of",
     "run_job",
-    "still_stale",
     "thaw",
     "value_to_bytes",
 ]
@@ -218,25 +217,6 @@ class Packer:
             sent = _Sent(blake2b(data, digest_size=16).digest(), data, None if by_value else expected)
             known = self._functions[id(step.fn)] = (step.fn, sent)
         return known[1]
-
-
-def still_stale(step: Step, outcome: Outcome) -> Outcome:
-    """Return the failure of a step whose function differs in a worker though it was sent by value.
-
-    Parameters
-    ----------
-    step : Step
-        The step.
-    outcome : Outcome
-        What the worker said.
-    """
-    if outcome.error is not None:
-        return Outcome(step.id, "failed", error=outcome.error)
-    error = CodecError(
-        f"{step.label!r} ({step.site}) is another function in a worker process than here: something that it "
-        "reads differs there, such as a module that was changed after it was imported."
-    )
-    return Outcome(step.id, "failed", error=error)
 
 
 # What follows runs in workers.

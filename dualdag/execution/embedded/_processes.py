@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 from dualdag.config import cores
 from dualdag.errors import CodecError, DualdagError, WorkerLostError
 from dualdag.execution._inner import inner_environment
-from dualdag.execution._payload import Packer, Place, dump_value, load_value, still_stale
+from dualdag.execution._payload import Packer, Place, dump_value, load_value
 from dualdag.execution._protocol import Handle, Job, Outcome, RunInfo
 from dualdag.execution._reach import on_this_machine, shared_with_processes
+from dualdag.execution._refusals import not_sent, still_stale, time_limit
 from dualdag.execution._work import InputMissingError, timed_out
 from dualdag.execution.embedded._pool import Pool, Worker
 from dualdag.execution.embedded._worker import READY
@@ -113,7 +114,7 @@ class _ProcessesSession:
             try:
                 message = self._pack(job)
             except (CodecError, InputMissingError) as error:
-                self._done.extend(_not_sent(job, error))
+                self._done.extend(not_sent(job, error))
                 continue
             self._send(job, message)
 
@@ -148,7 +149,7 @@ class _ProcessesSession:
                 self._lose(busy)
                 return
             busy.job = job
-            timeout = _timeout(job)
+            timeout = time_limit(job)
             busy.started = time.monotonic()
             busy.deadline = busy.started + timeout if timeout is not None and busy.worker.ready else None
             self._busy.append(busy)
@@ -193,7 +194,7 @@ class _ProcessesSession:
                 answer = pipe.recv_bytes()
                 if answer == READY:
                     busy.worker.ready = True
-                    timeout = _timeout(busy.job)
+                    timeout = time_limit(busy.job)
                     busy.deadline = time.monotonic() + timeout if timeout is not None else None
                 else:
                     self._take(busy, answer)
@@ -294,23 +295,6 @@ class _ProcessesSession:
         self._values.clear()
         if self._folder:
             shutil.rmtree(self._folder, ignore_errors=True)
-
-
-def _timeout(job: Job) -> float | None:
-    given = [step.timeout for step in job.steps]
-    return None if None in given else sum(t for t in given if t is not None)
-
-
-def _not_sent(job: Job, error: CodecError | InputMissingError) -> list[Outcome]:
-    if len(job.steps) > 1:
-        return [Outcome(step.id, "skipped") for step in job.steps]
-    return [_refused(job.steps[0].id, error)]
-
-
-def _refused(number: int, error: CodecError | InputMissingError) -> Outcome:
-    if isinstance(error, InputMissingError):
-        return Outcome(number, "missing", error=error.reason, detail=error.handle.id)
-    return Outcome(number, "failed", error=error)
 
 
 def _why(exitcode: int | None) -> str:
