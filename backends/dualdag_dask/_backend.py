@@ -169,7 +169,7 @@ class DaskBackend:
         folder = url if "://" not in url else ""
         reach = connection.look(folder) and shared_with_processes(url)
         if run.resources:
-            check_resources(run.resources, connection.workers, connection.address, cores() if connection.own else 0)
+            check_resources(run.demands(), connection.workers, connection.address, cores() if connection.own else 0)
         same = connection.own or connection.near
         place = Place(
             run.store,

@@ -39,14 +39,14 @@ def annotation(resources: Mapping[str, Any], workers: Mapping[str, Any]) -> dict
 
 
 def check_resources(
-    wanted: Iterable[Mapping[str, Any]], workers: Mapping[str, Any], address: str, processors: int = 0
+    wanted: Iterable[tuple[Mapping[str, Any], str]], workers: Mapping[str, Any], address: str, processors: int = 0
 ) -> None:
     """Raise BackendError for what no worker has: Dask itself would wait for it for ever.
 
     Parameters
     ----------
-    wanted : iterable of mapping
-        What jobs of the run ask for.
+    wanted : iterable of (mapping, str)
+        What jobs of the run ask for, and a node that does.
     workers : mapping
         From the scheduler.
     address : str
@@ -57,7 +57,7 @@ def check_resources(
     if not workers:
         return
     has = [_has(worker, processors) for worker in workers.values()]
-    for resources in wanted:
+    for resources, asker in wanted:
         asked = _asked(resources)
         if any(all(one.get(name, 0.0) >= amount for name, amount in asked.items()) for one in has):
             continue
@@ -65,8 +65,8 @@ def check_resources(
         short = {name: amount for name, amount in asked.items() if best[name] < amount} or asked
         told = ", ".join(f"{name}={amount:g} (the most is {best[name]:g})" for name, amount in short.items())
         raise BackendError(
-            f"no worker of the Dask cluster at {address} has what a node asks for: {told}. Start a worker with "
-            f'--resources "{" ".join(f"{n}={a:g}" for n, a in asked.items())}", or ask for less.'
+            f"{asker} asks for {told}, and no worker of the Dask cluster at {address} has that. Start one with "
+            f'--resources "{" ".join(f"{n}={a:g}" for n, a in asked.items())}", or ask for less with .options(...).'
         )
 
 

@@ -169,18 +169,24 @@ class DaskSession:
         numbers: dict[int, int] = {}
         places = []
         for handle in handles:
-            if handle.id not in self._where:
+            if handle.id not in self._where or self._gone(handle):
                 self._bring(handle)
             number, place = self._where[handle.id]
             source = numbers.setdefault(number, len(numbers))
             places.append((source, place, handle.id))
         return places, [self._held[number].future for number in numbers]
 
+    def _gone(self, handle: Handle) -> bool:
+        """Return whether what the driver gave to workers was lost with them: Dask can't make that again."""
+        if handle.id >= 0 and handle.checksum is None:
+            return False
+        return self._held[self._where[handle.id][0]].future.status in {"cancelled", "lost", "error"}
+
     def _bring(self, handle: Handle) -> None:
         """Give workers a value that only the driver reaches; once."""
         from dask._task_spec import Task
 
-        data = dump_value(self._load(handle))
+        data = dump_value(self._packer.shared.value(handle, self._load))
         number = self._next()
         key = ("dualdag-value", self._run.run_id, number)
         if len(data) > _LARGE:

@@ -210,7 +210,7 @@ def _run(payload: bytes, places: Any, labels: Sequence[Label], held: Any) -> tup
         try:
             values.append(found.get())
         except BaseException as error:  # noqa: BLE001 - unpickling runs code of any class
-            error.add_note(f"while what {labels[0][1]!r} takes was unpickled in a worker")
+            error.add_note(f"while what {labels[0][1]!r} takes was unpickled: let its task return plain data")
             failure = describe(error)
             return _none(labels, lambda number, f=failure: Outcome(number, "failed", error=f))
     return run_job(payload, values)

@@ -63,8 +63,8 @@ class RayBackend:
 
         nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
         where = f"the Ray cluster ({connection.address})"
-        for resources in run.resources:
-            shape_of(resources).check(nodes, where)
+        for resources, asker in run.demands():
+            shape_of(resources).check(nodes, where, asker)
         slots = max(1, int(sum(node.get("CPU", 0) for node in nodes)))
         near = connection.started or _is_near(connection)
         publishes = self._publishes(run.store, near=near, where=connection.address)

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 from dualdag.execution import run_job, value_to_bytes
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from dualdag.store import Store
 
 __all__ = ["LATE", "carry_out", "load_stored", "look_around"]
@@ -23,7 +25,13 @@ LATE = b"late"
 GRACE = 1.0
 
 
-def carry_out(payload: bytes, held: tuple[int, ...], timeout: float | None, check: bool, *values: Any) -> Any:
+def carry_out(
+    payload: bytes,
+    held: tuple[int, ...],
+    timeout: float | None,
+    told: Sequence[tuple[str, str]] | None,
+    *values: Any,
+) -> Any:
     """Run a job; return its outcomes, and after them the values that are held.
 
     Parameters
@@ -34,8 +42,8 @@ def carry_out(payload: bytes, held: tuple[int, ...], timeout: float | None, chec
         Positions of the steps whose values stay in the object store.
     timeout : float or None
         Seconds that all of it may take.
-    check : bool
-        Whether to find out which value can't be pickled, before Ray tries.
+    told : sequence of (str, str) or None
+        Of each step its label and the line that made it, to find out which value can't be pickled before Ray tries.
     *values
         What the payload asks for.
     """
@@ -43,17 +51,17 @@ def carry_out(payload: bytes, held: tuple[int, ...], timeout: float | None, chec
     if answer is None:
         return (LATE, *[None] * len(held)) if held else LATE
     outcomes, made = answer
-    if check:
-        outcomes, made = _checked(outcomes, made)
+    if told is not None:
+        outcomes, made = _checked(outcomes, made, told)
     # Several returns are unpacked by Ray, one is not.
     return (outcomes, *[made[k] for k in held]) if held else outcomes
 
 
-def _checked(data: bytes, made: list[Any]) -> tuple[bytes, list[Any]]:
+def _checked(data: bytes, made: list[Any], told: Sequence[tuple[str, str]]) -> tuple[bytes, list[Any]]:
     outcomes = pickle.loads(data)
     for k, (outcome, value) in enumerate(zip(outcomes, made, strict=True)):
         if outcome.status == "done" and value is not None:
-            outcomes[k], body = value_to_bytes(outcome, f"step {outcome.id}", "", value)
+            outcomes[k], body = value_to_bytes(outcome, *told[k], value)
             if body is None:
                 made[k] = None
     return pickle.dumps(outcomes, protocol=5), made

@@ -7,6 +7,7 @@ so never its business.  See https://docs.ray.io/en/latest/ray-core/fault_toleran
 from __future__ import annotations
 
 import pickle
+import re
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -124,9 +125,10 @@ class RaySession:
         payload, handles = self._packer.pack(job)
         values = [self._ref(handle) for handle in handles]
         held = tuple([k for k, step in enumerate(job.steps) if step.hold])
+        told = [(step.label, str(step.site)) for step in job.steps] if check else None
         shape = shape_of(job.resources)
         body = ray.put(payload) if len(payload) > INLINE else payload
-        refs = self._function(shape, 1 + len(held)).remote(body, held, time_limit(job), check, *values)
+        refs = self._function(shape, 1 + len(held)).remote(body, held, time_limit(job), told, *values)
         first, *rest = refs if held else [refs]
         self._flying[first] = _Flight(job, held, rest, shape.weight, check)
         self._load += shape.weight
@@ -143,8 +145,8 @@ class RaySession:
 
         found = self._values.get(handle.id)
         if found is None:
-            # Only a store that workers can't reach is read here.
-            found = self._values[handle.id] = ray.put(self.fetch(handle))
+            # Large literals, and what lies in a store that workers can't reach.
+            found = self._values[handle.id] = ray.put(self._packer.shared.value(handle, self.fetch))
         return found
 
     def collect(self, timeout: float | None) -> list[Outcome]:
@@ -222,6 +224,9 @@ class RaySession:
         import ray.exceptions as kinds
 
         job = flight.job
+        for ref in flight.refs:
+            # What nobody asks for, Ray writes on the terminal.
+            self._get(ref)
         system = (kinds.WorkerCrashedError, kinds.NodeDiedError, kinds.OutOfMemoryError, kinds.TaskCancelledError)
         if not isinstance(error, system) and not flight.check:
             self._queue.appendleft((job, True))
@@ -244,6 +249,9 @@ class RaySession:
             return self._stored(handle)
         try:
             value = ray.get(found)
+        except ray.exceptions.RaySystemError:
+            # It is there, and can't be unpickled.
+            raise
         except Exception as error:
             raise InputMissingError(handle, error) from error
         # Arrays from the object store can't be written to; in a frame they hide.
@@ -284,9 +292,13 @@ class RaySession:
         self._values.clear()
 
 
+def _lines(error: BaseException) -> list[str]:
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
+    return [line.strip() for line in plain.splitlines() if line.strip()] or [""]
+
+
 def _first_line(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0] if lines else ''}"
+    return f"{type(error).__name__}: {_lines(error)[0]}"
 
 
 def _lost(step: Step, error: BaseException) -> BackendError:
@@ -296,9 +308,14 @@ def _lost(step: Step, error: BaseException) -> BackendError:
     )
 
 
-def _engine_failed(step: Step, error: BaseException, where: str) -> BackendError:
-    last = [line.strip() for line in str(error).splitlines() if line.strip()][-1:]
+def _engine_failed(step: Step, error: BaseException, where: str) -> DualdagError:
+    last = _lines(error)[-1]
+    if any("input arguments for this task could not be computed" in line for line in _lines(error)):
+        return CodecError(
+            f"what {step.label!r} ({step.site}) takes can't be unpickled in a worker ({last}): let the task that made "
+            "it return plain data, a frame or an array."
+        )
     return BackendError(
-        f"Ray could not run {step.label!r} ({step.site}) on {where} ({_first_line(error)} {' '.join(last)}): "
+        f"Ray could not run {step.label!r} ({step.site}) on {where} ({_first_line(error)} {last}): "
         "its workers need the same dualdag, with dualdag_ray, and the same Python and Ray as here."
     )

@@ -52,7 +52,7 @@ class Shape:
         found.update({name: hidden.value for name, hidden in self.passed})
         return found
 
-    def check(self, nodes: Sequence[Mapping[str, float]], where: str) -> None:
+    def check(self, nodes: Sequence[Mapping[str, float]], where: str, asker: str) -> None:
         """Raise BackendError where no node has as much.
 
         Parameters
@@ -61,6 +61,8 @@ class Shape:
             What each node of the cluster has.
         where : str
             The cluster, for the message.
+        asker : str
+            The node that asks.
         """
         wanted = {name: amount for name, amount in self.amounts if amount}
         if any(all(node.get(name, 0) >= amount for name, amount in wanted.items()) for node in nodes):
@@ -69,7 +71,7 @@ class Shape:
         asked = ", ".join(f"{name}={amount:g}" for name, amount in wanted.items())
         there = ", ".join(f"{name}={amount:g}" for name, amount in most.items())
         raise BackendError(
-            f"a task asks for {asked}, and no node of {where} has that (the most of each: {there}): "
+            f"{asker} asks for {asked}, and no node of {where} has that (the most of each: {there}): "
             "ask for less with .options(...), or use a cluster that has it."
         )
 

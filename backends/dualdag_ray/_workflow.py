@@ -32,6 +32,7 @@ from dualdag.execution import (
     Outcome,
     Packer,
     RunInfo,
+    Shared,
     not_sent,
     still_stale,
     time_limit,
@@ -51,6 +52,8 @@ RESUBMITS = 1
 _LOOK = 0.05
 #: Seconds that a job costs: measured 18 ms, most of it files of the workflow's storage.
 _PRICE = 0.018
+#: Literals of more bytes than this are read from the store.
+_LITERAL = 100_000
 
 
 class WorkflowBackend:
@@ -88,8 +91,8 @@ class WorkflowBackend:
             The run's name and store.
         """
         self._cluster.open(run.store)
-        for resources in run.resources:
-            self._cluster.check(resources)
+        for resources, asker in run.demands():
+            self._cluster.check(resources, asker)
         return _WorkflowSession(run, self._cluster)
 
     def close(self) -> None:
@@ -120,13 +123,18 @@ class _WorkflowSession:
         self.window = 32 + 8 * self.slots
         self._run = run
         self._cluster = cluster
-        self._packer = Packer(cluster.place(run.store))
+        # Data goes through the store, large literals too.
+        self._packer = Packer(cluster.place(run.store), Shared(_LITERAL, self._save))
         self._queue: deque[Job] = deque()
         self._flying: dict[Any, _Flying] = {}
         self._done: list[Outcome] = []
         self._tokens: dict[int, Token] = {}
         self._alone: set[int] = set()
         self._workflows: list[str] = []
+
+    def _save(self, value: Any) -> tuple[bytes, str]:
+        saved = self._run.store.save(value)
+        return saved.checksum, saved.codec
 
     def submit(self, job: Job) -> None:
         self._queue.append(job)

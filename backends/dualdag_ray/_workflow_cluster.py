@@ -207,21 +207,23 @@ class Cluster:
             return Place(store, on_this_machine(store.url), str(Path.cwd()), tuple(sys.path))
         return Place(store, on_this_machine(store.url))
 
-    def check(self, resources: Mapping[str, Any]) -> None:
+    def check(self, resources: Mapping[str, Any], asker: str) -> None:
         """Refuse what no cluster of this size ever starts.
 
         Parameters
         ----------
         resources : mapping
             What a job asks for.
+        asker : str
+            The node that asks.
         """
         asked = _options_of(resources)
         wanted = {"CPU": asked.get("num_cpus", 1), "GPU": asked.get("num_gpus", 0), "memory": asked.get("memory", 0)}
         for name, amount in (wanted | dict(asked.get("resources", {}))).items():
             if amount > self.resources.get(name, 0):
                 raise BackendError(
-                    f"a task asks for {amount:g} of {name!r}, and this Ray has {self.resources.get(name, 0):g}: ask "
-                    "for less with .options(...), or run it where there is enough."
+                    f"{asker} asks for {name}={amount:g}, and this Ray has {name}={self.resources.get(name, 0):g}: "
+                    "ask for less with .options(...), or run it where there is enough."
                 )
 
     def task(self, fn: Callable[..., Any], name: str, resources: Mapping[str, Any], retries: int) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from dualdag.errors import BackendError
+from dualdag.errors import BackendError, CodecError, DualdagError
 from dualdag.execution._copies import own_copy
 from dualdag.execution._failures import user_traceback
 from dualdag.execution._inputs import note_tokens, read_files
@@ -169,14 +169,14 @@ def _open_backend(run: Run, plan: Plan) -> None:
             # Said now, not after the first task's hour.
             raise run.journal.refused
         run.session.close(hard=False)
-        run.session = run.backend.open(RunInfo(run.run_id, run.store, size, _resources(run, plan)))
+        run.session = run.backend.open(RunInfo(run.run_id, run.store, size, *_demands(run, plan)))
         run.recorder.ticking = run.session.inline
         run.opened = True
 
 
-def _resources(run: Run, plan: Plan) -> list[Mapping[str, Any]]:
-    """Return each set of resources that is asked for, once."""
-    found: dict[str, Mapping[str, Any]] = {}
+def _demands(run: Run, plan: Plan) -> tuple[list[Mapping[str, Any]], list[str]]:
+    """Return each set of resources that is asked for, once, and the first node that asks for it."""
+    found: dict[str, tuple[Mapping[str, Any], str]] = {}
     seen: set[int] = set()
     for i, action in enumerate(plan.actions):
         if action not in (2, 3) or run.graph.nodes[i]._op.kind != "call":
@@ -184,8 +184,9 @@ def _resources(run: Run, plan: Plan) -> list[Mapping[str, Any]]:
         policy = run.policy(i)
         if policy.resources and id(policy) not in seen:
             seen.add(id(policy))
-            found[repr(sorted(policy.resources.items()))] = policy.resources
-    return list(found.values())
+            asker = f"{run.graph.label(i)!r} ({run.graph.nodes[i]._site})"
+            found.setdefault(repr(sorted(policy.resources.items())), (policy.resources, asker))
+    return [resources for resources, _ in found.values()], [asker for _, asker in found.values()]
 
 
 def _plan_again(run: Run) -> Plan:
@@ -225,12 +226,34 @@ def _values(run: Run, scheduler: Scheduler) -> dict[int, Any] | None:
         except InputMissingError as error:
             run.lost[i] = run.lost.get(i, 0) + 1
             if run.lost[i] > TRIES:
-                raise error.reason from None
+                raise _unreadable(run, i, error.reason) from None
             scheduler.results.warn_lost(i, error.reason)
             return None
+        except DualdagError:
+            raise
+        except Exception as error:
+            raise _unreadable(run, i, error) from error
         values[i] = own_copy(value) if handle.id in given else value
         given.add(handle.id)
     return values
+
+
+def _unreadable(run: Run, i: int, error: BaseException) -> BaseException:
+    """Return the error of a value that was made, and can't be read here."""
+    if isinstance(error, DualdagError):
+        error.add_note(f"in {run.graph.label(i)!r}, made at {run.graph.nodes[i]._site}")
+        return error
+    return CodecError(
+        f"what {run.graph.label(i)!r} ({run.graph.nodes[i]._site}) returned can't be unpickled here "
+        f"({type(error).__name__}: {_last_line(error)}): return plain data, a frame or an array, or teach its class "
+        "with dag.register."
+    )
+
+
+def _last_line(error: BaseException) -> str:
+    """Return what an error says, of an engine's traceback the end."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else ""
 
 
 def _end(run: Run | None, journal: RunJournal, status: str, *, hard: bool) -> None:

@@ -16,14 +16,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dualdag.errors import CodecError, DualdagError
+from dualdag.execution._blame import unsendable, warn_if_heavy
 from dualdag.execution._by_value import importable, pickled_by_value, project_modules
+from dualdag.execution._bytes import ATOMS, dump_value
 from dualdag.execution._classes import pack_classes, teach_classes
 from dualdag.execution._copies import own_copy
 from dualdag.execution._failures import describe
-from dualdag.execution._protocol import Handle, Job, Outcome, Step
-from dualdag.execution._work import InputMissingError, perform, rests_on, unstorable
+from dualdag.execution._protocol import Handle, Job, Literal, Outcome, Step
+from dualdag.execution._shared import Shared
+from dualdag.execution._work import InputMissingError, perform, rests_on
 from dualdag.graph import map_nodes
-from dualdag.store import dump_pickle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -34,15 +36,13 @@ __all__ = [
     "Packer",
     "Place",
     "Slot",
-    "dump_value",
-    "load_value",
     "place_of",
     "run_job",
-    "thaw",
-    "value_to_bytes",
 ]
 
-_ATOMS = frozenset({int, float, complex, str, bytes, bool, type(None), type(Ellipsis), range})
+#: Literals and functions of more bytes than this are passed once a run, not with each job.
+LARGE = 100_000
+_TEXT = (str, bytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,40 +95,6 @@ class _Sent:
     digest: bytes | None
 
 
-def dump_value(value: Any) -> bytes:
-    """Return a value as bytes for another process.
-
-    Parameters
-    ----------
-    value : object
-        Anything that pickle or cloudpickle takes.
-    """
-    if type(value) in _ATOMS:
-        return pickle.dumps(value, protocol=5)
-    return dump_pickle(value)
-
-
-def load_value(data: bytes) -> Any:
-    """Return the value that `dump_value` wrote."""
-    return pickle.loads(data)
-
-
-def thaw(value: Any) -> Any:
-    """Return a copy that can be written to throughout, of a value whose arrays lie in an engine's memory.
-
-    Parameters
-    ----------
-    value : object
-        What the engine gave.
-    """
-    if type(value) in _ATOMS:
-        return value
-    import cloudpickle
-
-    # Protocol 5 would remember that they were read-only.
-    return pickle.loads(cloudpickle.dumps(value, protocol=4))
-
-
 @dataclass(slots=True)
 class Packer:
     """Turns the jobs of one run into bytes.
@@ -137,9 +103,12 @@ class Packer:
     ----------
     place : Place
         Told to every worker.
+    shared : Shared
+        Large literals, which are passed like values of other jobs.
     """
 
     place: Place
+    shared: Shared = field(default_factory=lambda: Shared(LARGE))
     _place: bytes = b""
     _functions: dict[int, tuple[Callable[..., Any], _Sent]] = field(default_factory=dict)
     _by_value: set[str] = field(default_factory=set)
@@ -166,7 +135,7 @@ class Packer:
             for given in step.inputs:
                 if type(given) is Handle and given.id not in made and (given.checksum is None or not reach):
                     handles[given.id] = given
-        rows = [self._row(step) for step in job.steps]
+        rows = [self._row(step, handles) for step in job.steps]
         return pickle.dumps((self._place, tuple(handles), rows), protocol=5), list(handles.values())
 
     def send_by_value(self, step: Step) -> bool:
@@ -183,26 +152,51 @@ class Packer:
         self._functions.clear()
         return bool(new)
 
-    def _row(self, step: Step) -> tuple[Any, ...]:
+    def _row(self, step: Step, handles: dict[int, Handle]) -> tuple[Any, ...]:
         places = {name: Slot(k) for k, name in enumerate(step.names)}
         args, kwargs = step.args, step.kwargs
         if places:
             args = map_nodes(args, lambda node: places[node._key])
             kwargs = map_nodes(dict(kwargs), lambda node: places[node._key]) if kwargs else kwargs
-        plain = not kwargs and all(type(a) in _ATOMS or type(a) is Slot for a in args)
+        inputs = list(step.inputs)
         try:
             sent = self._sent(step)
-            inputs = tuple(step.inputs)
-            light = plain and all(type(i) is Handle or type(i.value) in _ATOMS for i in inputs)  # type: ignore[union-attr]
-            data = pickle.dumps((args, kwargs, inputs), protocol=5) if light else dump_value((args, kwargs, inputs))
+            fn: bytes | Handle = sent.data
+            if len(sent.data) >= self.shared.limit:
+                fn = self._passed(sent.data, handles)
+            if not _light(args, kwargs, inputs):
+                args, kwargs, inputs = self._take_out(args, kwargs, inputs, handles)
+            light = _light(args, kwargs, inputs)
+            body = (args, kwargs, tuple(inputs))
+            data = pickle.dumps(body, protocol=5) if light else dump_value(body)
             retry_on = b"" if step.retry_on == (Exception,) else dump_value(step.retry_on)
         except Exception as error:
-            raise CodecError(
-                f"an argument of {step.label!r} ({step.site}) can't be pickled, so no other process can run it "
-                f"({type(error).__name__}: {error}): make such an object inside the task, or use backend='local'."
-            ) from error
-        return (step.id, step.label, str(step.site), sent.name, sent.data, sent.digest, data, len(step.names),
+            raise unsendable(step, error) from error
+        return (step.id, step.label, str(step.site), sent.name, fn, sent.digest, data, len(inputs),
                 step.nout, step.keep, step.publish, tuple(step.files), retry_on, step.hold)  # fmt: skip
+
+    def _passed(self, value: Any, handles: dict[int, Handle]) -> Handle:
+        """Let a large value be passed with the job, as others of the run take it too."""
+        handle = self.shared.handle(value)
+        if handle.checksum is None:
+            handles[handle.id] = handle
+        return handle
+
+    def _take_out(self, args: Any, kwargs: Any, inputs: list[Any], handles: dict[int, Handle]) -> tuple[Any, Any, Any]:
+        """Return arguments and inputs with handles in place of large literals."""
+        inputs = [
+            self._passed(given.value, handles) if type(given) is Literal and self.shared.worth(given.value) else given
+            for given in inputs
+        ]
+
+        def stand(value: Any) -> Any:
+            if type(value) is Slot or not self.shared.worth(value):
+                return value
+            inputs.append(self._passed(value, handles))
+            return Slot(len(inputs) - 1)
+
+        args = tuple([stand(value) for value in args])
+        return args, {name: stand(value) for name, value in kwargs.items()} if kwargs else kwargs, inputs
 
     def _sent(self, step: Step) -> _Sent:
         known = self._functions.get(id(step.fn))
@@ -215,8 +209,19 @@ class Packer:
             expected = step.fingerprint.digest if step.fingerprint is not None else None
             by_value = bool(modules) and len(away) == len(modules)
             sent = _Sent(blake2b(data, digest_size=16).digest(), data, None if by_value else expected)
+            warn_if_heavy(step, sent.name, len(data))
             known = self._functions[id(step.fn)] = (step.fn, sent)
         return known[1]
+
+
+def _light(args: tuple[Any, ...], kwargs: Any, inputs: Sequence[Handle | Literal]) -> bool:
+    """Return whether there is nothing but small and plain values, which need no cloudpickle."""
+    return not kwargs and all(map(_small, args)) and all(type(i) is Handle or _small(i.value) for i in inputs)  # type: ignore[union-attr]
+
+
+def _small(value: Any) -> bool:
+    kind = type(value)
+    return kind is Slot or (kind in ATOMS and not (kind in _TEXT and len(value) >= LARGE))
 
 
 # What follows runs in workers.
@@ -315,7 +320,7 @@ def _run_row(
 ) -> tuple[Outcome, Any]:
     number, label, site, name, data, digest, body, count, nout, keep, publish, files, retry_on, _ = row
     try:
-        fn, fits = _function(name, data, digest)
+        fn, fits = _function(name, data, digest, take)
     except Exception as error:  # noqa: BLE001 - unpickling imports the user's modules
         return Outcome(number, "stale", error=error), None
     if not fits:
@@ -334,11 +339,13 @@ def _run_row(
     return perform(step, take, place.store, local=place.local)
 
 
-def _function(name: bytes, data: bytes, digest: bytes | None) -> tuple[Any, bool]:
+def _function(
+    name: bytes, data: bytes | Handle, digest: bytes | None, take: Callable[[Handle], Any]
+) -> tuple[Any, bool]:
     # Equal bytes may refer to a module that has changed since: what they have to be counts too.
     known = _functions.get((name, digest))
     if known is None:
-        fn = pickle.loads(data)
+        fn = pickle.loads(take(data) if isinstance(data, Handle) else data)
         known = (fn, digest is None or _same(fn, digest))
         if len(_functions) >= _MANY:
             _functions.clear()
@@ -354,21 +361,3 @@ def _same(fn: Any, digest: bytes) -> bool:
         return fingerprint(fn).digest == digest
     except FingerprintError:
         return False
-
-
-def value_to_bytes(outcome: Outcome, label: str, site: object, value: Any) -> tuple[Outcome, bytes | None]:
-    """Return a value as bytes, or a failed outcome where it has none.
-
-    Parameters
-    ----------
-    outcome : Outcome
-        Of the step that made it.
-    label, site : str
-        The step's node.
-    value : object
-        What it gave.
-    """
-    try:
-        return outcome, dump_value(value)
-    except Exception as error:  # noqa: BLE001 - pickling runs code of any class
-        return Outcome(outcome.id, "failed", error=describe(unstorable(label, site, value, error))), None

@@ -187,12 +187,26 @@ class RunInfo:
         How many nodes may run, at the most.
     resources : sequence of mapping
         What their jobs will ask for, as `Job.resources`; a backend that has no such thing says so now.
+    askers : sequence of str
+        For each of these a node that asks for it, and the line that made it.
     """
 
     run_id: str
     store: Store
     size: int
     resources: Sequence[Mapping[str, Any]] = ()
+    askers: Sequence[str] = ()
+
+    def demands(self) -> list[tuple[Mapping[str, Any], str]]:
+        """Return each set of resources with the node that asks for it.
+
+        Examples
+        --------
+        >>> RunInfo("run", None, 1, [{"num_gpus": 1}], ["'train' (flow.py:7)"]).demands()
+        [({'num_gpus': 1}, "'train' (flow.py:7)")]
+        """
+        names = [*self.askers, *["a node"] * len(self.resources)]
+        return list(zip(self.resources, names, strict=False))
 
 
 class Session(Protocol):

@@ -15,14 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 from dualdag.config import cores
 from dualdag.errors import CodecError, DualdagError, WorkerLostError
+from dualdag.execution._bytes import dump_value, load_value
 from dualdag.execution._inner import inner_environment
-from dualdag.execution._payload import Packer, Place, dump_value, load_value
+from dualdag.execution._payload import Packer, Place
 from dualdag.execution._protocol import Handle, Job, Outcome, RunInfo
 from dualdag.execution._reach import on_this_machine, shared_with_processes
 from dualdag.execution._refusals import not_sent, still_stale, time_limit
 from dualdag.execution._work import InputMissingError, timed_out
 from dualdag.execution.embedded._pool import Pool, Worker
-from dualdag.execution.embedded._worker import READY
+from dualdag.execution.embedded._worker import LARGE, READY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -120,9 +121,9 @@ class _ProcessesSession:
 
     def _pack(self, job: Job) -> bytes:
         payload, handles = self._packer.pack(job)
-        sources = [self._source(handle) for handle in handles]
         if not self._folder:
             self._folder = tempfile.mkdtemp(prefix="dualdag-")
+        sources = [self._source(handle) for handle in handles]
         names = [(step.label, str(step.site)) for step in job.steps]
         ids = [step.id for step in job.steps]
         return pickle.dumps((payload, sources, self._folder, names, ids), protocol=5)
@@ -130,8 +131,13 @@ class _ProcessesSession:
     def _source(self, handle: Handle) -> bytes | str:
         found = self._values.get(handle.id)
         if found is None:
-            # Only a store that workers can't reach is read here.
-            found = self._values[handle.id] = dump_value(self.fetch(handle))
+            # Large literals, and what lies in a store that workers can't reach.
+            found = dump_value(self._packer.shared.value(handle, self.fetch))
+            if len(found) > LARGE:
+                path = Path(self._folder) / f"{handle.id}.pickle"
+                path.write_bytes(found)
+                found = str(path)
+            self._values[handle.id] = found
         return found
 
     def _send(self, job: Job, message: bytes) -> None:

@@ -12,8 +12,9 @@ from multiprocessing import parent_process
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dualdag.execution._bytes import load_value, value_to_bytes
 from dualdag.execution._failures import describe
-from dualdag.execution._payload import load_value, run_job, value_to_bytes
+from dualdag.execution._payload import run_job
 from dualdag.execution._protocol import Outcome
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def _answer(message: bytes) -> bytes:
     try:
         values = [load_value(s if isinstance(s, bytes) else Path(s).read_bytes()) for s in sources]
     except BaseException as error:  # noqa: BLE001 - unpickling runs code of any class
-        error.add_note(f"while what {names[0][0]!r} takes was unpickled in a worker")
+        error.add_note(f"while what {names[0][0]!r} takes was unpickled: let its task return plain data")
         alone = len(ids) == 1
         outcomes = [
             Outcome(number, "failed", error=describe(error)) if alone else Outcome(number, "skipped") for number in ids
