@@ -62,7 +62,7 @@ class RayBackend:
         ray = engine()
 
         nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-        where = f"the Ray cluster ({connection.address})"
+        where = self._where()
         for resources, asker in run.demands():
             shape_of(resources).check(nodes, where, asker)
         slots = max(1, int(sum(node.get("CPU", 0) for node in nodes)))
@@ -126,8 +126,16 @@ class RayBackend:
             # One remote function for all jobs: each new one costs more than the jobs of a small plan.
             self._functions = (ray.remote(carry_out), ray.remote(num_cpus=0)(load_stored))
             if not self._connection.started:
-                self._greet("")
+                try:
+                    self._greet("")
+                except BackendError:
+                    # The next run is told the same.
+                    self.close()
+                    raise
         return self._connection
+
+    def _where(self) -> str:
+        return f"the Ray cluster ({self._connection.address if self._connection else self._url})"
 
     def _greet(self, marker: str) -> bool:
         """Ask a worker on each node what it is; return whether all see the driver's file."""
@@ -138,23 +146,23 @@ class RayBackend:
 
         look = ray.remote(num_cpus=0, max_retries=0)(look_around)
         alive = [node["NodeID"] for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU", 0) >= 1]
-        refs = [
-            look.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)).remote(marker)
-            for node in alive
-        ]
         try:
+            refs = [
+                look.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)).remote(marker)
+                for node in alive
+            ]
             told = ray.get(refs, timeout=PATIENCE)
         except Exception as error:
             last = [line.strip() for line in str(error).splitlines() if line.strip()][-1:]
             raise BackendError(
-                f"the workers of the Ray cluster can't run dualdag ({type(error).__name__}: {' '.join(last)}): "
+                f"the workers of {self._where()} can't run dualdag ({type(error).__name__}: {' '.join(last)}): "
                 f'install the same there as here: pip install "dualdag[ray]=={dualdag.__version__}"'
             ) from error
         others = sorted({version for version, _ in told} - {dualdag.__version__})
         if others:
             raise BackendError(
-                f"this is dualdag {dualdag.__version__}, and the Ray cluster's workers have {', '.join(others)}: "
-                "install the same version there and here."
+                f"this is dualdag {dualdag.__version__}, and workers of {self._where()} have {', '.join(others)}: "
+                f'pip install "dualdag[ray]=={dualdag.__version__}" there, or theirs here.'
             )
         return all(seen for _, seen in told)
 

@@ -8,22 +8,18 @@ from __future__ import annotations
 
 import logging
 import signal
-import socket
 import sys
 import threading
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from dualdag.config import environment, put_back_environment
 from dualdag.errors import BackendError, BackendNotInstalledError
+from dualdag_ray._knock import knock
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = ["Connection", "connect", "engine"]
-
-#: Seconds that an address has to answer.
-ANSWER = 5.0
 
 
 def engine() -> Any:
@@ -139,8 +135,7 @@ def connect(url: str, workers: int, options: Mapping[str, Any]) -> Connection:
             given = {"include_dashboard": False, "num_cpus": workers or None, **given}
             ray.init(address="local", **given)
         else:
-            _answers(address)
-            _show_token()
+            knock(address)
             ray.init(address=address, **given)
     except BackendError:
         before.changed()
@@ -165,36 +160,6 @@ def _same_cluster(url: str) -> None:
         )
 
 
-def _answers(address: str) -> None:
-    """Find out at once whether anything listens: Ray itself tries for minutes."""
-    if address == "auto":
-        return
-    place = address.rpartition("://")[2].partition("/")[0]
-    host, _, port = place.rpartition(":")
-    number = int(port) if port.isdigit() else 0
-    if not host or not 0 < number < 65536:
-        raise BackendError(f"{address!r} is no address of a Ray cluster: write host:6379, or ray://host:10001.")
-    try:
-        socket.create_connection((host.strip("[]"), number), timeout=ANSWER).close()
-    except OSError as error:
-        raise BackendError(
-            f"no Ray cluster answers at {address} ({error}): check the address and that the cluster runs, or leave "
-            "RAY_ADDRESS unset and use backend='ray' for a local one."
-        ) from error
-
-
-def _show_token() -> None:
-    """Use the token that is there, as Ray itself does for a cluster that it starts, unless the mode is set.
-
-    See https://docs.ray.io/en/latest/ray-security/token-auth.html
-    """
-    logging.getLogger("ray").setLevel(logging.ERROR)
-    with suppress(ImportError):
-        from ray._private.authentication.authentication_token_setup import maybe_enable_token_auth_if_token_available
-
-        maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
-
-
 def _refused(address: str, error: Exception) -> BackendError:
     first = next((line for line in str(error).splitlines() if line.strip()), "")
     text = f"{type(error).__name__}: {first}"
@@ -208,9 +173,14 @@ def _refused(address: str, error: Exception) -> BackendError:
             f"a local Ray cluster can't be started ({text}): see what backend_options= passes to ray.init, and "
             "whether the home folder and the temporary folder can be written."
         )
+    told = " ".join(line.strip() for line in str(error).splitlines() if line.strip())
+    if "ersion mismatch" in told:
+        return BackendError(
+            f"the Ray cluster at {address} has other versions than this process: "
+            f"{told[told.index('ersion mismatch') + len('ersion mismatch') :].lstrip(': ')[:300]} Install the same Ray "
+            "and the same Python here and there."
+        )
     return BackendError(
-        f"the Ray cluster at {address} refuses ({text}). Ray says the same of a wrong and of a missing token: if "
-        "the cluster was started with one, set RAY_AUTH_MODE=token and put the cluster's token into RAY_AUTH_TOKEN "
-        "or ~/.ray/auth_token; if it was started without, set RAY_AUTH_MODE=disabled. Ray and Python must be of the "
-        "same version here and there."
+        f"the Ray cluster at {address} can't be joined ({text}): see that it is a Ray cluster, that its ports are "
+        "open to this machine, and that Ray and Python are of the same versions here and there."
     )
