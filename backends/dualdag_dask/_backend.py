@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dualdag.config import cores, environment
-from dualdag.execution import Place, RunInfo, on_this_machine, shared_with_processes
+from dualdag.execution import Place, RunInfo, check_environments, on_this_machine, shared_with_processes
 from dualdag_dask._connect import connect, here, start
-from dualdag_dask._resources import check_resources
+from dualdag_dask._resources import check_placement, check_resources
 from dualdag_dask._session import DaskSession
 from dualdag_dask._versions import check_workers
 
@@ -169,6 +169,9 @@ class DaskBackend:
         folder = url if "://" not in url else ""
         reach = connection.look(folder) and shared_with_processes(url)
         if run.resources:
+            several = any(int(one.get("nthreads") or 1) > 1 for one in connection.workers.values())
+            check_environments(run, self.name, threads=several)
+            check_placement(run.demands(), connection.workers, connection.address)
             check_resources(run.demands(), connection.workers, connection.address, cores() if connection.own else 0)
         same = connection.own or connection.near
         place = Place(

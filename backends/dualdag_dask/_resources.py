@@ -9,7 +9,10 @@ from dualdag.errors import BackendError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["annotation", "check_resources"]
+__all__ = ["Hints", "annotation", "check_placement", "check_resources", "hints"]
+
+#: What Dask is told of jobs in one call: amounts, priority, workers.
+Hints = tuple[tuple[tuple[str, float], ...], float, tuple[str, ...]]
 
 #: Options of a node -> how Dask's workers name it by custom.
 _NAMES = {"num_cpus": "CPU", "num_gpus": "GPU", "memory": "MEMORY"}
@@ -36,6 +39,53 @@ def annotation(resources: Mapping[str, Any], workers: Mapping[str, Any]) -> dict
         return {}
     known = {name for worker in workers.values() for name in worker.get("resources", {})}
     return {name: amount for name, amount in _asked(resources).items() if name in known}
+
+
+def hints(resources: Mapping[str, Any], workers: Mapping[str, Any]) -> Hints:
+    """Return what Dask is told of a job.
+
+    Parameters
+    ----------
+    resources : mapping
+        Of a job.
+    workers : mapping
+        From the scheduler.
+    """
+    if not resources:
+        return (), 0, ()
+    amounts = tuple(sorted(annotation(resources, workers).items()))
+    return amounts, resources.get("priority", 0), _found(resources.get("workers") or (), workers)
+
+
+def _found(names: Iterable[str], workers: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the addresses of workers that were given by name, address or host."""
+    return tuple(
+        address
+        for address, worker in workers.items()
+        if any(name in (address, str(worker.get("name")), worker.get("host")) for name in names)
+    )
+
+
+def check_placement(wanted: Iterable[tuple[Mapping[str, Any], str]], workers: Mapping[str, Any], address: str) -> None:
+    """Raise BackendError for a node that may run on no worker there is: Dask itself would wait for one for ever.
+
+    Parameters
+    ----------
+    wanted : iterable of (mapping, str)
+        What jobs of the run ask for, and a node that does.
+    workers : mapping
+        From the scheduler.
+    address : str
+        Of the scheduler, for the message.
+    """
+    for resources, asker in wanted:
+        names = resources.get("workers")
+        if names and not _found(names, workers):
+            there = ", ".join(sorted(str(one.get("name")) for one in workers.values()))
+            raise BackendError(
+                f"{asker} is to run on the workers {', '.join(names)}, and the Dask cluster at {address} has none of "
+                f"them; its workers are {there}. Name some of these with .options(workers=...), or leave it out."
+            )
 
 
 def check_resources(

@@ -10,7 +10,17 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from dualdag.config import cores
-from dualdag.execution import Handle, InnerThreads, Job, Outcome, RunInfo, Values, on_this_machine, run_steps
+from dualdag.execution import (
+    Handle,
+    InnerThreads,
+    Job,
+    Outcome,
+    RunInfo,
+    Values,
+    check_environments,
+    on_this_machine,
+    run_steps,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -51,6 +61,7 @@ class SchedulerBackend:
         run : RunInfo
             The run's name and store.
         """
+        check_environments(run, "dask://threads" if self._threads else "dask://sync", threads=self._threads)
         return _ThreadsSession(run, self.workers) if self._threads else _SyncSession(run)
 
     def close(self) -> None:

@@ -21,11 +21,12 @@ from dualdag.execution import (
     dump_value,
     load_value,
     not_sent,
+    resubmits,
     still_stale,
     time_limit,
     timed_out,
 )
-from dualdag_dask._resources import annotation
+from dualdag_dask._resources import Hints, hints
 from dualdag_dask._worker import call_job, end_running, keep, stop_run, take_one
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ class DaskSession:
     def _send(self, batch: list[tuple[Job, bool]]) -> None:
         from dask._task_spec import Task, TaskRef
 
-        graphs: dict[tuple[tuple[str, float], ...], dict[Any, Any]] = {}
+        graphs: dict[Hints, dict[Any, Any]] = {}
         flights: dict[Any, _Flight] = {}
         for job, alone in batch:
             try:
@@ -150,11 +151,14 @@ class DaskSession:
             key = ("dualdag", self._run.run_id, flight.number)
             # Sources of the message itself come last, where no place points to.
             refs = [TaskRef(source.key) for source in sources]
-            group = annotation(job.resources, self._connection.workers)
-            graphs.setdefault(tuple(sorted(group.items())), {})[key] = Task(key, call_job, message, *refs)
+            group = hints(job.resources, self._connection.workers)
+            graphs.setdefault(group, {})[key] = Task(key, call_job, message, *refs)
             flights[key] = flight
-        for amounts, graph in graphs.items():
-            futures = self._client.get(graph, list(graph), sync=False, resources=dict(amounts) or None)
+        for (amounts, priority, workers), graph in graphs.items():
+            futures = self._client.get(
+                graph, list(graph), sync=False, resources=dict(amounts) or None, priority=priority,
+                workers=list(workers) or None,
+            )  # fmt: skip
             for key, future in zip(graph, futures, strict=True):
                 flight = flights[key]
                 flight.future = future
@@ -294,7 +298,7 @@ class DaskSession:
             return
         step = job.steps[0]
         count = self._lost[step.id] = self._lost.get(step.id, 0) + 1
-        if count == 1 or not flight.alone:
+        if count <= resubmits(job, 1) or not flight.alone:
             # Dask blames all that waited at the worker that was lost.
             self._suspects.append(job)
             return

@@ -71,7 +71,7 @@ class RayBackend:
         local = near and on_this_machine(run.store.url)
         place = Place(
             run.store, local, str(Path.cwd()) if near else "", tuple(sys.path) if near else (), private=False,
-            reach=publishes,
+            reach=publishes, environments=False,
         )  # fmt: skip
         return kind(
             run.store, Packer(place), self._functions[0], slots=slots, publishes=publishes, where=where,

@@ -21,6 +21,7 @@ from dualdag.execution import (
     Packer,
     Step,
     not_sent,
+    resubmits,
     still_stale,
     thaw,
     time_limit,
@@ -236,7 +237,11 @@ class RaySession:
             self._done.extend(Outcome(step.id, "skipped") for step in job.steps)
             return
         step = job.steps[0]
-        failure = _lost(step, error) if isinstance(error, system) else _engine_failed(step, error, self._where)
+        failure: DualdagError
+        if isinstance(error, system):
+            failure = _lost(step, error, resubmits(job, RESUBMITS))
+        else:
+            failure = _engine_failed(step, error, self._where)
         failure.__cause__ = error
         self._done.append(Outcome(step.id, "failed", error=failure, retry=isinstance(failure, step.retry_on)))
 
@@ -301,9 +306,9 @@ def _first_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {_lines(error)[0]}"
 
 
-def _lost(step: Step, error: BaseException) -> BackendError:
+def _lost(step: Step, error: BaseException, again: int) -> BackendError:
     return WorkerLostError(
-        f"the Ray worker that ran {step.label!r} ({step.site}) was lost {RESUBMITS + 1} times before the task was "
+        f"the Ray worker that ran {step.label!r} ({step.site}) was lost {again + 1} times before the task was "
         f"done ({_first_line(error)}): it may need more memory than there is, or call code that crashes."
     )
 

@@ -33,7 +33,9 @@ from dualdag.execution import (
     Packer,
     RunInfo,
     Shared,
+    check_environments,
     not_sent,
+    resubmits,
     still_stale,
     time_limit,
     timed_out,
@@ -91,6 +93,7 @@ class WorkflowBackend:
             The run's name and store.
         """
         self._cluster.open(run.store)
+        check_environments(run, self.name)
         for resources, asker in run.demands():
             self._cluster.check(resources, asker)
         return _WorkflowSession(run, self._cluster)
@@ -187,7 +190,11 @@ class _WorkflowSession:
         nodes = []
         for k, (job, payload) in enumerate(batch):
             told = [(step.label, str(step.site), step.hold) for step in job.steps]
-            nodes.append(self._cluster.task(run_in_store, f"job{k}", job.resources, RESUBMITS).bind(payload, told))
+            nodes.append(
+                self._cluster.task(run_in_store, f"job{k}", job.resources, resubmits(job, RESUBMITS)).bind(
+                    payload, told
+                )
+            )
         # The root takes no processor: it only waits for tokens.
         root = nodes[0] if alone else self._cluster.task(gather, "all", {"num_cpus": 0}, RESUBMITS).bind(*nodes)
         self._cluster.run(root, name)
@@ -248,8 +255,8 @@ class _WorkflowSession:
             self._done.extend(Outcome(other.id, "skipped") for other in job.steps)
             return
         lost = WorkerLostError(
-            f"the process that ran {step.label!r} ({step.site}) ended {RESUBMITS + 1} times before the task did: "
-            "it may need more memory than there is, or call code that crashes."
+            f"the process that ran {step.label!r} ({step.site}) ended {resubmits(job, RESUBMITS) + 1} times before "
+            "the task did: it may need more memory than there is, or call code that crashes."
         )
         lost.__cause__ = error
         self._done.append(Outcome(step.id, "failed", error=lost, retry=isinstance(lost, step.retry_on)))

@@ -333,7 +333,9 @@ class Cluster:
 
 def _options_of(resources: Mapping[str, Any]) -> dict[str, Any]:
     """Return resources as options of a Ray task; workflows take only what JSON can say."""
-    return {name: resources[name] for name in ("num_cpus", "num_gpus", "memory", "resources") if name in resources}
+    found = {name: resources[name] for name in ("num_cpus", "num_gpus", "memory", "resources") if name in resources}
+    strategy = resources.get("scheduling_strategy")
+    return found | {"scheduling_strategy": strategy} if isinstance(strategy, str) else found
 
 
 def _sees(store: Store, checksum: bytes) -> bool:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dualdag.execution._bytes import dump_value, load_value, thaw, value_to_bytes
 from dualdag.execution._driver import run_graph
+from dualdag.execution._environment import check_environments
 from dualdag.execution._failures import describe, revive
 from dualdag.execution._inner import InnerThreads, inner_environment
 from dualdag.execution._payload import Packer, Place, place_of, run_job
 from dualdag.execution._protocol import Backend, Handle, Job, Literal, Outcome, RunInfo, Session, Step
 from dualdag.execution._reach import on_this_machine, shared_with_processes
-from dualdag.execution._refusals import not_sent, still_stale, time_limit
+from dualdag.execution._refusals import not_sent, resubmits, still_stale, time_limit
 from dualdag.execution._result import ArtifactRow, Event, Listener, RunResult, as_group
 from dualdag.execution._shared import Shared
 from dualdag.execution._table import door, get_backend, shutdown
@@ -36,6 +37,7 @@ __all__ = [
     "Step",
     "Values",
     "as_group",
+    "check_environments",
     "describe",
     "door",
     "dump_value",
@@ -47,6 +49,7 @@ __all__ = [
     "on_this_machine",
     "place_of",
     "publish",
+    "resubmits",
     "revive",
     "run_graph",
     "run_job",

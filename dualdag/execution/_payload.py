@@ -21,6 +21,7 @@ from dualdag.execution._by_value import importable, pickled_by_value, project_mo
 from dualdag.execution._bytes import ATOMS, dump_value
 from dualdag.execution._classes import pack_classes, teach_classes
 from dualdag.execution._copies import own_copy
+from dualdag.execution._environment import environment_of, variables
 from dualdag.execution._failures import describe
 from dualdag.execution._protocol import Handle, Job, Literal, Outcome, Step
 from dualdag.execution._shared import Shared
@@ -63,6 +64,8 @@ class Place:
         Whether values that are passed belong to the job alone, so that it may change them.
     reach : bool
         Whether workers see what is in the store; if not, stored values are passed too.
+    environments : bool
+        Whether a node's environment variables are set by the worker; if not, the engine does it.
     """
 
     store: Store | None
@@ -71,6 +74,7 @@ class Place:
     paths: tuple[str, ...] = ()
     private: bool = True
     reach: bool = True
+    environments: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +140,8 @@ class Packer:
                 if type(given) is Handle and given.id not in made and (given.checksum is None or not reach):
                     handles[given.id] = given
         rows = [self._row(step, handles) for step in job.steps]
-        return pickle.dumps((self._place, tuple(handles), rows), protocol=5), list(handles.values())
+        own = environment_of(job.resources) if self.place.environments else {}
+        return pickle.dumps((self._place, tuple(handles), rows, own), protocol=5), list(handles.values())
 
     def send_by_value(self, step: Step) -> bool:
         """Send a step's function by value from now on; return False where it was sent so already.
@@ -247,7 +252,7 @@ def run_job(payload: bytes, values: Sequence[Any] = ()) -> tuple[bytes, list[Any
         A list of Outcome, pickled, with failures as data; and the value of each step, None where
         there is none or where the store has it.
     """
-    data, ids, rows = pickle.loads(payload)
+    data, ids, rows, own = pickle.loads(payload)
     outcomes: list[Outcome] = []
     made: dict[int, Any] = {}
     try:
@@ -266,7 +271,8 @@ def run_job(payload: bytes, values: Sequence[Any] = ()) -> tuple[bytes, list[Any
 
     broken: set[int] = set()
     for row in rows:
-        outcome, value = _run_row(row, take, place, broken)
+        with variables(own):
+            outcome, value = _run_row(row, take, place, broken)
         if outcome.status != "done":
             broken.add(outcome.id)
         if outcome.error is not None and isinstance(outcome.error, BaseException):
@@ -285,7 +291,7 @@ def place_of(payload: bytes) -> Place:
     payload : bytes
         Made by `Packer.pack`.
     """
-    data, _, _ = pickle.loads(payload)
+    data, *_ = pickle.loads(payload)
     return _arrive(data)
 
 

@@ -116,7 +116,8 @@ class Job:
         Mostly one; a step may take results of those before it in the same job.
     resources : mapping
         ``num_cpus``, ``num_gpus``, ``memory`` and the user's own, where they differ from one
-        processor and nothing else.
+        processor and nothing else; and what is said to the engine: ``priority``, ``max_retries``,
+        ``runtime_env``, ``scheduling_strategy``, ``workers``.
     """
 
     steps: Sequence[Step]

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from dualdag.errors import DualdagError
     from dualdag.execution._protocol import Job, Step
 
-__all__ = ["not_sent", "still_stale", "time_limit"]
+__all__ = ["not_sent", "resubmits", "still_stale", "time_limit"]
 
 
 def time_limit(job: Job) -> float | None:
@@ -25,6 +25,20 @@ def time_limit(job: Job) -> float | None:
     """
     given = [step.timeout for step in job.steps]
     return None if None in given else sum(t for t in given if t is not None)
+
+
+def resubmits(job: Job, usual: int) -> int:
+    """Return how often a job is run again whose worker was lost.
+
+    Parameters
+    ----------
+    job : Job
+        Its node may say ``max_retries``.
+    usual : int
+        Where it does not.
+    """
+    found = job.resources.get("max_retries")
+    return usual if found is None else int(found)
 
 
 def not_sent(job: Job, error: DualdagError | InputMissingError) -> list[Outcome]:

@@ -152,7 +152,11 @@ class Run:
 #: Kinds of events that a journal holds.
 _WRITTEN = frozenset({"start", "done", "reuse", "failed", "retry", "version", "confirmed", "warning", "output"})
 
-_DEFAULT_RESOURCES: dict[str, Any] = {"num_cpus": 1, "num_gpus": 0, "memory": None, "resources": {}}
+_DEFAULT_RESOURCES: dict[str, Any] = (
+    {"num_cpus": 1, "num_gpus": 0, "memory": None, "resources": {}}
+    | dict.fromkeys(("max_retries", "runtime_env", "scheduling_strategy", "workers"))
+    | {"priority": 0}
+)
 
 
 def _policy(graph: Graph, i: int) -> Policy:

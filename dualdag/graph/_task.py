@@ -349,7 +349,8 @@ def task(
         Arguments left out of the key, such as ``("n_jobs",)``; they may hold no node.
     **options
         ``retries=0, retry_on=(Exception,), timeout=None`` (seconds), ``num_cpus=1, num_gpus=0,
-        memory=None`` (bytes or ``"2GB"``), ``resources={}, persist="auto", deterministic=True``;
+        memory=None`` (bytes or ``"2GB"``), ``resources={}, persist="auto", deterministic=True``,
+        ``runtime_env=None, max_retries=None`` and, for engines, ``priority, workers, scheduling_strategy``;
         never part of the key.
 
     Returns

@@ -7,6 +7,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from dualdag.config import cores
+from dualdag.execution._environment import check_environments
 from dualdag.execution._inner import InnerThreads
 from dualdag.execution._reach import on_this_machine
 from dualdag.execution.embedded._values import Values, run_steps
@@ -48,6 +49,7 @@ class LocalBackend:
         run : RunInfo
             The run's name and store.
         """
+        check_environments(run, self.name, threads=True)
         return _LocalSession(run, self.workers)
 
     def close(self) -> None:

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any
 from dualdag.config import cores
 from dualdag.errors import CodecError, DualdagError, WorkerLostError
 from dualdag.execution._bytes import dump_value, load_value
+from dualdag.execution._environment import check_environments
 from dualdag.execution._inner import inner_environment
 from dualdag.execution._payload import Packer, Place
 from dualdag.execution._protocol import Handle, Job, Outcome, RunInfo
 from dualdag.execution._reach import on_this_machine, shared_with_processes
-from dualdag.execution._refusals import not_sent, still_stale, time_limit
+from dualdag.execution._refusals import not_sent, resubmits, still_stale, time_limit
 from dualdag.execution._work import InputMissingError, timed_out
 from dualdag.execution.embedded._pool import Pool, Worker
 from dualdag.execution.embedded._worker import LARGE, READY
@@ -62,6 +63,7 @@ class ProcessesBackend:
         run : RunInfo
             The run's name and store.
         """
+        check_environments(run, self.name)
         return _ProcessesSession(run, self._pool, min(self.workers, max(run.size, 1)))
 
     def close(self) -> None:
@@ -240,7 +242,7 @@ class _ProcessesSession:
             return
         step = job.steps[0]
         count = self._lost[step.id] = self._lost.get(step.id, 0) + 1
-        if count <= RESUBMITS:
+        if count <= resubmits(job, RESUBMITS):
             self._queue.appendleft(job)
             return
         error = WorkerLostError(

@@ -6,6 +6,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
+from dualdag.execution._environment import check_environments
 from dualdag.execution._reach import on_this_machine
 from dualdag.execution.embedded._values import Values, run_steps
 
@@ -42,6 +43,7 @@ class SyncBackend:
         run : RunInfo
             The run's name and store.
         """
+        check_environments(run, self.name)
         return _SyncSession(run)
 
     def close(self) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from dualdag.errors import DualdagError
 from dualdag.execution._copies import own_copy
+from dualdag.execution._environment import environment_of, variables
 from dualdag.execution._protocol import Handle, Job, Outcome
 from dualdag.execution._work import InputMissingError, perform, rests_on
 
@@ -102,12 +103,14 @@ def run_steps(job: Job, values: Values, *, local: bool) -> list[Outcome]:
     """
     outcomes = []
     broken: set[int] = set()
+    own = environment_of(job.resources)
     for step in job.steps:
         if rests_on(step.inputs, broken):
             broken.add(step.id)
             outcomes.append(Outcome(step.id, "skipped"))
             continue
-        outcome, value = perform(step, values.take, values.store, local=local)
+        with variables(own):
+            outcome, value = perform(step, values.take, values.store, local=local)
         if outcome.status == "done":
             values.held[step.id] = value
         else:
