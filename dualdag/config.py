@@ -26,6 +26,7 @@ __all__ = [
     "parse_bytes",
     "project_table",
     "put_back_environment",
+    "set_environment",
     "settings",
     "user_cache_folder",
 ]
@@ -139,6 +140,21 @@ def put_back_environment(before: Mapping[str, str], after: Mapping[str, str]) ->
             del os.environ[name]
         else:
             os.environ[name] = old
+
+
+def set_environment(values: Mapping[str, str | None]) -> None:
+    """Set variables of the process's environment, and take away those that are None.
+
+    Parameters
+    ----------
+    values : mapping
+        By name.
+    """
+    for name, value in values.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
 
 
 def user_cache_folder() -> Path:

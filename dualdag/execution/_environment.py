@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from dualdag.config import environment
+from dualdag.config import environment, set_environment
 from dualdag.errors import BackendError
 
 if TYPE_CHECKING:
@@ -67,19 +66,15 @@ def variables(wanted: Mapping[str, str]) -> Iterator[None]:
     Examples
     --------
     >>> with variables({"DUALDAG_DOCS": "1"}):
-    ...     os.environ["DUALDAG_DOCS"]
+    ...     environment()["DUALDAG_DOCS"]
     '1'
     """
     if not wanted:
         yield
         return
     before = environment()
-    os.environ.update(wanted)  # noqa: TID251 - for the task, whose environment it is
+    set_environment(wanted)
     try:
         yield
     finally:
-        for name in wanted:
-            if name in before:
-                os.environ[name] = before[name]  # noqa: TID251
-            else:
-                os.environ.pop(name, None)  # noqa: TID251
+        set_environment({name: before.get(name) for name in wanted})
