@@ -8,6 +8,7 @@ import warnings
 from collections import Counter
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
+from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
 from unittest.mock import patch
@@ -30,6 +31,8 @@ from tests.planning.plan_world import NAMES, World, draw_history, happen, histor
 
 NOISY = (2, 3)  # codes of functions that give other values after each "bump" of a history
 seeds = st.integers(0, (1 << 32) - 1)
+# The worlds' functions stay in this process, so these are Dask's schedulers for one process.
+BACKENDS = ("sync", "sync", "local", *(("dask://threads", "dask://sync") if find_spec("distributed") else ()))
 plain_result = _strategies.result
 
 
@@ -189,7 +192,7 @@ def test_a_run_does_what_the_model_does(history):
 
 
 @settings(max_examples=60)
-@given(seeds, st.sampled_from(((), NOISY)), st.sampled_from(("sync", "sync", "local")), st.booleans())
+@given(seeds, st.sampled_from(((), NOISY)), st.sampled_from(BACKENDS), st.booleans())
 def test_a_run_does_what_the_model_does_for_denser_histories(seed, noisy, backend, clustered):
     with clusters() if clustered else nullcontext():
         check_against_model(draw_history(random.Random(seed)), noisy, backend)
@@ -215,7 +218,7 @@ class Failure(Exception):
 @given(
     recipes(artifacts=False),
     st.lists(st.tuples(st.integers(0, 6), st.sampled_from((Failure, KeyboardInterrupt)), st.booleans()), max_size=3),
-    st.sampled_from(("sync", "sync", "local")),
+    st.sampled_from(BACKENDS),
 )
 def test_what_stops_in_the_middle_is_taken_up(recipe, stops, backend):
     with tempfile.TemporaryDirectory() as folder, cheap():

@@ -144,10 +144,8 @@ def reads_environment(tree: ast.AST) -> bool:
 
 
 def test_one_file_reads_the_environment() -> None:
-    # A worker process is given its parent's environment, and the shipped suite looks whether a backend left
-    # it as it was: neither is a setting.
-    testing = {"dualdag/testing/_backend_suite.py", "dualdag/testing/_suite_odd.py"}
-    others = {"dualdag/execution/embedded/_worker.py", *testing}
+    # A worker process is given its parent's environment, which is no setting.
+    others = {"dualdag/execution/embedded/_worker.py"}
     readers = {
         path.relative_to(ROOT).as_posix()
         for path in sources()

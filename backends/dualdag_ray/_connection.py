@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from dualdag.config import environment, put_back_environment
 from dualdag.errors import BackendError, BackendNotInstalledError
+from dualdag.execution import in_lasting_thread
 from dualdag_ray._knock import knock
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Connection", "connect", "engine"]
+__all__ = ["Connection", "connect", "engine", "init"]
 
 
 def engine() -> Any:
@@ -133,10 +134,10 @@ def connect(url: str, workers: int, options: Mapping[str, Any]) -> Connection:
     try:
         if address == "local":
             given = {"include_dashboard": False, "num_cpus": workers or None, **given}
-            ray.init(address="local", **given)
+            init(address="local", **given)
         else:
             knock(address)
-            ray.init(address=address, **given)
+            init(address=address, **given)
     except BackendError:
         before.changed()
         before.put_back()
@@ -158,6 +159,21 @@ def _same_cluster(url: str) -> None:
             f"backend={url!r} names a cluster, but this process is already connected to another Ray cluster: "
             "use backend='ray' for that one, or call ray.shutdown() first."
         )
+
+
+def init(**given: Any) -> None:
+    """Call `ray.init` in a thread that lasts: what Ray starts dies with the thread that started it.
+
+    Parameters
+    ----------
+    **given
+        Passed on.
+    """
+    ray = engine()
+    if threading.current_thread() is threading.main_thread():
+        ray.init(**given)
+    else:
+        in_lasting_thread(lambda: ray.init(**given))
 
 
 def _refused(address: str, error: Exception) -> BackendError:

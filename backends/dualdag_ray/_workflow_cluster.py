@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from dualdag.errors import BackendError, BackendNotInstalledError
 from dualdag.execution import Place, inner_environment, on_this_machine, shared_with_processes
+from dualdag_ray._connection import init
 
 if TYPE_CHECKING:
     from dualdag.store import Store
@@ -124,8 +125,6 @@ class Cluster:
 
     def _begin(self) -> None:
         """Start a Ray on this machine, with a storage for the workflows that ends with it."""
-        ray = _ray()
-
         given: dict[str, Any] = {
             "num_cpus": self._workers or None,
             "include_dashboard": False,
@@ -139,12 +138,10 @@ class Cluster:
             self._folder = tempfile.mkdtemp(prefix="dualdag-workflows-")
             given["storage"] = Path(self._folder).as_uri()
         with _quiet():
-            ray.init(address="local", **given)
+            init(address="local", **given)
         self._ours = True
 
     def _join(self) -> None:
-        ray = _ray()
-
         host, _, port = self._address.rpartition(":")
         if self._address != "auto":
             try:
@@ -156,7 +153,7 @@ class Cluster:
                 ) from error
         with _quiet():
             try:
-                ray.init(
+                init(
                     address=self._address, log_to_driver=False, logging_level=logging.ERROR, configure_logging=False,
                     **self._options,
                 )  # fmt: skip

@@ -7,7 +7,9 @@ from dualdag.execution._driver import run_graph
 from dualdag.execution._environment import check_environments
 from dualdag.execution._failures import describe, revive
 from dualdag.execution._inner import InnerThreads, inner_environment
+from dualdag.execution._lasting import in_lasting_thread
 from dualdag.execution._payload import Packer, Place, place_of, run_job
+from dualdag.execution._piped import run_bytes
 from dualdag.execution._protocol import Backend, Handle, Job, Literal, Outcome, RunInfo, Session, Step
 from dualdag.execution._reach import on_this_machine, shared_with_processes
 from dualdag.execution._refusals import not_sent, resubmits, still_stale, time_limit
@@ -43,6 +45,7 @@ __all__ = [
     "dump_value",
     "get_backend",
     "guess_size",
+    "in_lasting_thread",
     "inner_environment",
     "load_value",
     "not_sent",
@@ -51,6 +54,7 @@ __all__ = [
     "publish",
     "resubmits",
     "revive",
+    "run_bytes",
     "run_graph",
     "run_job",
     "run_steps",

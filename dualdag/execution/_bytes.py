@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import pickle
+from functools import cache
 from typing import Any
 
 from dualdag.execution._failures import describe
@@ -44,10 +46,26 @@ def thaw(value: Any) -> Any:
     """
     if type(value) in ATOMS:
         return value
+    file = io.BytesIO()
+    _thawer()(file, protocol=5).dump(value)
+    return pickle.loads(file.getbuffer())
+
+
+@cache
+def _thawer() -> Any:
+    """Return a pickler that remembers all of an array but that it was read-only.
+
+    Protocol 5 remembers that too, and older ones lose the order of its bytes.
+    """
     import cloudpickle
 
-    # Protocol 5 would remember that they were read-only.
-    return pickle.loads(cloudpickle.dumps(value, protocol=4))
+    class Thawer(cloudpickle.Pickler):  # type: ignore[misc]
+        def reducer_override(self, obj: Any) -> Any:
+            if type(obj).__name__ == "ndarray" and not obj.flags.writeable and not obj.dtype.hasobject:
+                return obj.copy(order="K").__reduce_ex__(5)
+            return super().reducer_override(obj)
+
+    return Thawer
 
 
 def value_to_bytes(outcome: Outcome, label: str, site: object, value: Any) -> tuple[Outcome, bytes | None]:

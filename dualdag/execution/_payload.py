@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import pickle
 import sys
+from collections import Counter
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
@@ -29,7 +30,7 @@ from dualdag.execution._work import InputMissingError, perform, rests_on
 from dualdag.graph import map_nodes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from dualdag.store import Store
 
@@ -37,6 +38,8 @@ __all__ = [
     "Packer",
     "Place",
     "Slot",
+    "arrive",
+    "carry_out",
     "place_of",
     "run_job",
 ]
@@ -139,9 +142,11 @@ class Packer:
             for given in step.inputs:
                 if type(given) is Handle and given.id not in made and (given.checksum is None or not reach):
                     handles[given.id] = given
-        rows = [self._row(step, handles) for step in job.steps]
+        taken: Counter[int] = Counter()
+        rows = [self._row(step, handles, taken) for step in job.steps]
+        often = frozenset([number for number, count in taken.items() if count > 1])
         own = environment_of(job.resources) if self.place.environments else {}
-        return pickle.dumps((self._place, tuple(handles), rows, own), protocol=5), list(handles.values())
+        return pickle.dumps((self._place, tuple(handles), often, own, rows), protocol=5), list(handles.values())
 
     def send_by_value(self, step: Step) -> bool:
         """Send a step's function by value from now on; return False where it was sent so already.
@@ -157,7 +162,7 @@ class Packer:
         self._functions.clear()
         return bool(new)
 
-    def _row(self, step: Step, handles: dict[int, Handle]) -> tuple[Any, ...]:
+    def _row(self, step: Step, handles: dict[int, Handle], taken: Counter[int]) -> tuple[Any, ...]:
         places = {name: Slot(k) for k, name in enumerate(step.names)}
         args, kwargs = step.args, step.kwargs
         if places:
@@ -177,6 +182,7 @@ class Packer:
             retry_on = b"" if step.retry_on == (Exception,) else dump_value(step.retry_on)
         except Exception as error:
             raise unsendable(step, error) from error
+        taken.update([given.id for given in inputs if type(given) is Handle])
         return (step.id, step.label, str(step.site), sent.name, fn, sent.digest, data, len(inputs),
                 step.nout, step.keep, step.publish, tuple(step.files), retry_on, step.hold)  # fmt: skip
 
@@ -252,21 +258,32 @@ def run_job(payload: bytes, values: Sequence[Any] = ()) -> tuple[bytes, list[Any
         A list of Outcome, pickled, with failures as data; and the value of each step, None where
         there is none or where the store has it.
     """
-    data, ids, rows, own = pickle.loads(payload)
+    data, ids, *rest = pickle.loads(payload)
+    outcomes, left = carry_out(data, dict(zip(ids, values, strict=True)), *rest)
+    return pickle.dumps(outcomes, protocol=5), left
+
+
+def carry_out(
+    data: bytes,
+    given: Mapping[int, Any],
+    often: Collection[int],
+    own: Mapping[str, str],
+    rows: Sequence[tuple[Any, ...]],
+) -> tuple[list[Outcome], list[Any]]:
+    """Run a job that is unpickled already; as `run_job`, but for the outcomes, which are not pickled."""
     outcomes: list[Outcome] = []
     made: dict[int, Any] = {}
     try:
-        place = _arrive(data)
+        place = arrive(data)
     except Exception as error:  # noqa: BLE001 - told as data
         failed = [Outcome(row[0], "failed", error=describe(error)) for row in rows]
-        return pickle.dumps(failed, protocol=5), [None] * len(rows)
-    given = dict(zip(ids, values, strict=True))
+        return failed, [None] * len(rows)
 
     def take(handle: Handle) -> Any:
         if handle.id in made:
             return own_copy(made[handle.id])
         if handle.id in given:
-            return given[handle.id] if place.private else own_copy(given[handle.id])
+            return given[handle.id] if place.private and handle.id not in often else own_copy(given[handle.id])
         return _from_store(handle, place)
 
     broken: set[int] = set()
@@ -280,7 +297,7 @@ def run_job(payload: bytes, values: Sequence[Any] = ()) -> tuple[bytes, list[Any
         outcomes.append(outcome)
         made[outcome.id] = value
     left = [made[o.id] if row[-1] and o.checksum is None else None for o, row in zip(outcomes, rows, strict=True)]
-    return pickle.dumps(outcomes, protocol=5), left
+    return outcomes, left
 
 
 def place_of(payload: bytes) -> Place:
@@ -292,10 +309,11 @@ def place_of(payload: bytes) -> Place:
         Made by `Packer.pack`.
     """
     data, *_ = pickle.loads(payload)
-    return _arrive(data)
+    return arrive(data)
 
 
-def _arrive(data: bytes) -> Place:
+def arrive(data: bytes) -> Place:
+    """Make this process what the run expects of it: its folder, its import path, its classes."""
     place = _places.get(data)
     if place is None:
         place, classes = pickle.loads(data)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from hypothesis import strategies as st
 
@@ -18,6 +18,7 @@ __all__ = ["CADENCES", "Recipe", "Ref", "Step", "build", "evaluate", "recipes", 
 #: Cadences that the strategy draws from.
 CADENCES = (None, "1h", "1d", "0 6 * * *", "*/30 * * * *", "manual", "frozen")
 
+_FAILURES: dict[str, type[Exception]] = {"value": ValueError, "key": KeyError, "permission": PermissionError}
 _LITERALS = (None, True, 0, 1, 2.5, "a", b"b", (1, "c"))
 
 
@@ -57,6 +58,8 @@ class Step:
         Given by ``.named``.
     options : tuple of (str, object)
         Given by ``.options``.
+    fails : str
+        Name of the exception that the function raises; empty where it works.
     """
 
     kind: str
@@ -70,6 +73,7 @@ class Step:
     cadence: str | None = None
     name: str | None = None
     options: tuple[tuple[str, Any], ...] = ()
+    fails: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +97,13 @@ def result(code: int, spread: int, nout: int, *args: Any, **kwargs: Any) -> Any:
     if nout == 1:
         return number % spread
     return tuple((number + k) % spread for k in range(nout))
+
+
+def refuse(name: str, code: int, *_: Any, **__: Any) -> NoReturn:
+    """Do the work of a step that fails."""
+    error = _FAILURES[name](code, "refused")
+    error.add_note(f"a note of code {code}")
+    raise error
 
 
 def read(path: str) -> str:
@@ -152,8 +163,10 @@ def _made(step: Step, folder: str, fill: Any) -> Node[Any]:
         return files(f"{folder}/{step.args[0]}")
     if step.kind == "value":
         return value(step.args[0])
-    work = partial(result, step.code, step.spread, step.nout)
-    made = task(work, version=(step.code, step.spread), nout=step.nout)
+    work: Any = (
+        partial(refuse, step.fails, step.code) if step.fails else partial(result, step.code, step.spread, step.nout)
+    )
+    made = task(work, version=(step.fails, step.code, step.spread), nout=step.nout)
     node: Node[Any] = made(*map(fill, step.args), **{name: fill(arg) for name, arg in step.kwargs})
     return node
 
@@ -212,6 +225,8 @@ def evaluate(recipe: Recipe, folder: str) -> list[Any]:
             values.append(step.args[0])
         else:
             named = {name: fill(arg) for name, arg in step.kwargs}
+            if step.fails:
+                refuse(step.fails, step.code)
             values.append(result(step.code, step.spread, step.nout, *map(fill, step.args), **named))
     return [values[i] for i in recipe.targets]
 
@@ -238,6 +253,7 @@ def recipes(
     names: Iterable[str] = ("f0.txt", "f1.txt", "f2.txt"),
     cadences: Iterable[str | None] = CADENCES,
     artifacts: bool = True,
+    failures: bool = False,
 ) -> Recipe:
     """Draw a recipe: nested containers, several outputs, order, files, lists of files, literals, artifacts.
 
@@ -253,6 +269,8 @@ def recipes(
         What artifacts' cadences are drawn from.
     artifacts : bool
         Whether steps are named and made artifacts.
+    failures : bool
+        Whether some steps fail; what `evaluate` raises then is the first that it meets.
 
     Returns
     -------
@@ -273,7 +291,9 @@ def recipes(
         if k == 0 and kind != "value":
             kind = "file"
         if kind == "call":
-            steps.append(_draw_call(draw, steps, chosen if artifacts else None))
+            call = _draw_call(draw, steps, chosen if artifacts else None)
+            fails = failures and draw(st.integers(0, 4)) == 0
+            steps.append(replace(call, fails=draw(st.sampled_from(sorted(_FAILURES)))) if fails else call)
         elif kind == "file":
             steps.append(Step("file", (draw(st.sampled_from(files_there)),)))
         elif kind == "files":

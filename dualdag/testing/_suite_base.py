@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -13,6 +15,7 @@ from typing import Any
 import pytest
 
 import dualdag as dag
+from dualdag.config import environment
 from dualdag.execution import get_backend, run_graph
 from dualdag.graph import compile_graph
 from dualdag.planning import FileView
@@ -20,7 +23,7 @@ from dualdag.store import open_store
 
 __all__ = ["SuiteBase"]
 
-_TASKS = Path(__file__).with_name("_backend_tasks.py")
+_TASKS = ("backend_tasks", "odd_tasks")
 
 
 class SuiteBase:
@@ -29,6 +32,8 @@ class SuiteBase:
     backend: Any = "sync"
     kills = False
     stops = False
+    counts = False
+    shares = False
     long = False
     workers = 2
 
@@ -40,14 +45,10 @@ class SuiteBase:
         self.store = self.make_store(tmp_path)
         project = tmp_path / "project"
         project.mkdir()
-        shutil.copy(_TASKS, project / "backend_tasks.py")
+        for name in _TASKS:
+            shutil.copy(Path(__file__).with_name(f"_{name}.py"), project / f"{name}.py")
         monkeypatch.syspath_prepend(str(project))
-        spec = importlib.util.spec_from_file_location("backend_tasks", project / "backend_tasks.py")
-        assert spec is not None
-        assert spec.loader is not None
-        self.tasks: Any = importlib.util.module_from_spec(spec)
-        monkeypatch.setitem(sys.modules, "backend_tasks", self.tasks)
-        spec.loader.exec_module(self.tasks)
+        self.tasks, self.odd = [_loaded(name, project, monkeypatch) for name in _TASKS]
         yield
         for warning in self.after():
             raise AssertionError(warning)
@@ -93,7 +94,37 @@ class SuiteBase:
         assert type(caught.value) is kind
         return caught.value
 
+    def script(self, path: Path, *args: str) -> subprocess.Popen[str]:
+        """Start a program that runs on the backend, in a process of its own."""
+        if not isinstance(self.backend, str):
+            pytest.skip("a script names its backend")
+        settings = {
+            "DUALDAG_BACKEND": self.backend,
+            "DUALDAG_STORE": str(path.with_suffix(".store")),
+            "DUALDAG_WORKERS": str(self.workers),
+            "DUALDAG_PROGRESS": "off",
+            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+        }
+        return subprocess.Popen(  # noqa: S603 - a script of our own
+            [sys.executable, str(path), *args],
+            env={**environment(), **settings},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
     def needs(self, there: bool, why: str) -> None:
         """Skip a test of what a backend does not do."""
         if not there:
             pytest.skip(why)
+
+
+def _loaded(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    spec = importlib.util.spec_from_file_location(name, folder / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, name, module)
+    spec.loader.exec_module(module)
+    return module

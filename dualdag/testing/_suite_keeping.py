@@ -21,6 +21,7 @@ class KeepingTests(SuiteBase):
     # Files.
 
     def test_files(self, tmp_path: Path) -> None:
+        """A file's content decides what runs again."""
         t = self.tasks
         path = tmp_path / "in.txt"
         path.write_text("one")
@@ -35,6 +36,7 @@ class KeepingTests(SuiteBase):
         assert self.marks("reader") == 2
 
     def test_lists_of_files(self, tmp_path: Path) -> None:
+        """A file that is added to a pattern is seen."""
         t = self.tasks
         for name in ("b", "a"):
             (tmp_path / f"{name}.csv").write_text(name)
@@ -44,10 +46,12 @@ class KeepingTests(SuiteBase):
         assert self.run(node) == {"a.csv": "a", "b.csv": "b", "c.csv": "c"}
 
     def test_missing_file(self, tmp_path: Path) -> None:
+        """A missing file is named before anything runs."""
         with pytest.raises(dag.GraphError, match=r"nowhere\.txt"):
             self.run(self.tasks.read(dag.file(tmp_path / "nowhere.txt")))
 
     def test_file_that_always_moves(self, tmp_path: Path) -> None:
+        """A file that changes while it is read is named after three tries."""
         path = tmp_path / "restless.txt"
         path.write_text("0")
         node = self.tasks.write_to(dag.file(path), "x")
@@ -56,6 +60,7 @@ class KeepingTests(SuiteBase):
             self.run(node)
 
     def test_file_results(self) -> None:
+        """A file as a result reaches tasks and the caller as a path."""
         t = self.tasks
         assert self.run(t.read_file(t.write_file(self.folder, "text"))) == "text"
         got = self.run(t.write_file(self.folder, "text"))
@@ -64,6 +69,7 @@ class KeepingTests(SuiteBase):
     # Keeping.
 
     def test_second_run_runs_nothing(self) -> None:
+        """A second run runs nothing."""
         t = self.tasks
         node = t.total([t.add(i, i) for i in range(20)])
         assert self.executed(node) == 21
@@ -71,6 +77,7 @@ class KeepingTests(SuiteBase):
         assert self.run(node) == 380
 
     def test_edit_runs_what_it_touches(self) -> None:
+        """An edit runs what it touches and no more."""
         t = self.tasks
         heads = [t.counted(self.folder, f"h{i}", i).options(persist=True) for i in range(3)]
         self.run(t.total(heads))
@@ -79,6 +86,7 @@ class KeepingTests(SuiteBase):
         assert [self.marks(f"h{i}") for i in range(3)] == [1, 1, 1]
 
     def test_early_cutoff(self) -> None:
+        """An input that changed but gave the same bytes runs nothing below it."""
         t = self.tasks
         below = t.counted(self.folder, "below", t.parity(3))
         assert self.run(below) == 1
@@ -87,6 +95,7 @@ class KeepingTests(SuiteBase):
         assert self.marks("below") == 1
 
     def test_handle_without_object_is_a_recipe(self) -> None:
+        """A result that was not kept is made again where it is needed, and only there."""
         t = self.tasks
         loose = t.counted(self.folder, "loose", 4)
         assert self.run(t.add(loose, 1)) == 5
@@ -95,6 +104,7 @@ class KeepingTests(SuiteBase):
         assert self.marks("loose") <= 2
 
     def test_equal_actions_run_once(self) -> None:
+        """Two nodes that do the same run once."""
         t = self.tasks
         # Two keys, one action: what they take has the same bytes.
         one = t.counted(self.folder, "twin", t.parity(1))
@@ -104,6 +114,7 @@ class KeepingTests(SuiteBase):
         assert self.executed([one, two]) == 0
 
     def test_persist(self) -> None:
+        """`persist` decides what is kept."""
         t = self.tasks
         kept = t.counted(self.folder, "kept", 1).options(persist=True)
         never = t.counted(self.folder, "never", 2).options(persist=False)
@@ -117,6 +128,7 @@ class KeepingTests(SuiteBase):
         assert self.marks("never") == 3
 
     def test_artifacts(self) -> None:
+        """Artifacts are published, and found by name."""
         t = self.tasks
         raw = t.counted(self.folder, "raw", [1, 2]).artifact("raw")
         sum_ = t.total(raw).artifact("sum")
@@ -129,6 +141,7 @@ class KeepingTests(SuiteBase):
         assert rows == {"raw": ("reuse", 1), "sum": ("reuse", 1)}
 
     def test_versions_follow_the_value(self) -> None:
+        """Another value is another version; the same value is none."""
         t = self.tasks
         self.run(t.add(1, 1).artifact("a"))
         self.run(t.add(0, 2).artifact("a"))
@@ -138,6 +151,7 @@ class KeepingTests(SuiteBase):
         assert dag.load("a", 1, store=self.store) == 2
 
     def test_cadence(self) -> None:
+        """An artifact that is not due is not looked at."""
         t = self.tasks
         node = t.nth(self.folder, "daily").artifact("daily", "1d")
         day = datetime(2026, 1, 1, tzinfo=UTC)
@@ -148,6 +162,7 @@ class KeepingTests(SuiteBase):
         assert dag.plan(node, store=self.store, now=day + timedelta(days=1, hours=5)).counts["pinned"] == 1
 
     def test_refresh(self) -> None:
+        """`refresh` runs a node again, and its new result stays in force."""
         t = self.tasks
         top = t.nth(self.folder, "top").named("top")
         below = t.add(top, 100)
@@ -158,6 +173,7 @@ class KeepingTests(SuiteBase):
         assert self.run(t.add(top, 200)) == 202
 
     def test_refresh_that_gives_the_same(self) -> None:
+        """A refresh that gives the same bytes runs nothing below it."""
         t = self.tasks
         top = t.counted(self.folder, "top", 1).named("top")
         below = t.counted(self.folder, "below", top)
@@ -166,6 +182,7 @@ class KeepingTests(SuiteBase):
         assert (self.marks("top"), self.marks("below")) == (2, 1)
 
     def test_not_deterministic(self) -> None:
+        """A task that is not deterministic gives all below it one value."""
         t = self.tasks
         first = t.moment(self.folder)
         one, two = t.same(first), t.listed(first)
@@ -175,6 +192,7 @@ class KeepingTests(SuiteBase):
         assert self.marks("moment") == 1
 
     def test_unstable_task_is_found_out(self) -> None:
+        """A task that gives other bytes the second time is found out, and all below it agree."""
         t = self.tasks
         loose = t.nth(self.folder, "loose")
         assert self.run(t.add(loose, 10)) == 11
@@ -185,6 +203,7 @@ class KeepingTests(SuiteBase):
             assert self.run([t.add(loose, 10), t.add(loose, 20), t.add(loose, 30)]) == [12, 22, 32]
 
     def test_lost_object_is_made_again(self) -> None:
+        """A damaged object is made again, with a warning."""
         t = self.tasks
         node = t.counted(self.folder, "made", [1, 2]).options(persist=True)
         assert self.run(node) == [1, 2]

@@ -1,4 +1,4 @@
-"""Dask as an engine, held to the shipped suite; one cluster of processes serves the whole module."""
+"""What is Dask's alone, on one small cluster of the module's own; the shipped suite runs in `test_suite.py`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ import pytest
 pytest.importorskip("distributed")
 
 import dualdag as dag
-from dualdag.testing import BackendSuite
 
 
 @pytest.fixture(scope="module")
@@ -26,23 +25,6 @@ def client() -> Iterator[Any]:
     made.close()
     cluster.close()
     here(None)
-
-
-class TestDistributed(BackendSuite):
-    kills = True
-    stops = True
-
-    @pytest.fixture(autouse=True)
-    def _engine(self, client: Any) -> None:
-        self.backend = client
-
-
-class TestThreads(BackendSuite):
-    backend = "dask://threads"
-
-
-class TestSync(BackendSuite):
-    backend = "dask://sync"
 
 
 @dag.task

@@ -1,4 +1,4 @@
-"""Ray, held to the shipped suite on one small cluster of the module's own, and what is Ray's alone."""
+"""What is Ray's alone, on one small cluster of the module's own; the shipped suite runs in `test_suite.py`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from collections.abc import Iterator
 import pytest
 
 import dualdag as dag
-from dualdag.testing import BackendSuite
 
 ray = pytest.importorskip("ray")
 
@@ -37,12 +36,6 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
         dag.shutdown()
         ray.shutdown()
-
-
-class TestRay(BackendSuite):
-    backend = "ray"
-    kills = True
-    stops = True
 
 
 @dag.task
@@ -226,6 +219,31 @@ def test_a_cluster_of_our_own_leaves_no_trace(tmp_path):
             print("as before")
     """
     assert "as before" in script(tmp_path, text)
+
+
+def test_a_cluster_outlives_the_thread_that_started_it(tmp_path):
+    text = """
+        import threading
+        import dualdag as dag
+
+        @dag.task
+        def one(x):
+            return x + 1
+
+        def run(x):
+            found.append(dag.run(one(x), backend="ray", workers=1, backend_options={"object_store_memory": 100_000_000}))
+
+        if __name__ == "__main__":
+            found = []
+            for x in range(2):
+                thread = threading.Thread(target=run, args=(x,))
+                thread.start()
+                thread.join()
+            run(2)
+            print(found)
+            dag.shutdown()
+    """
+    assert "[1, 2, 3]" in script(tmp_path, text)
 
 
 ELSEWHERE = """

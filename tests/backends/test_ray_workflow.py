@@ -1,4 +1,4 @@
-"""The backend of Ray Workflows, held to the shipped suite; it needs a Ray that has them."""
+"""What only Ray Workflows do, on a Ray that has them; the shipped suite runs in `test_suite.py`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import Any
 
@@ -15,27 +15,9 @@ import pytest
 import dualdag as dag
 from dualdag.execution import get_backend
 from dualdag.store import open_store
-from dualdag.testing import BackendSuite
 from dualdag_ray._workflow import WorkflowBackend
 from dualdag_ray._workflow_cluster import require_workflows
-
-
-def ray_version() -> tuple[int, int]:
-    try:
-        major, minor = version("ray").split(".")[:2]
-    except PackageNotFoundError:
-        return (0, 0)
-    return int(major), int(minor)
-
-
-needed = pytest.mark.skipif(not (0, 0) < ray_version() < (2, 48), reason="needs Ray 2.47 or before, for its workflows")
-
-
-@needed
-class TestRayWorkflow(BackendSuite):
-    backend = "ray-workflow"
-    kills = True
-    stops = True
+from tests.backends.engines import needs_workflows, ray_version
 
 
 @dag.task
@@ -100,13 +82,13 @@ def run_killed_and_again(url: str, folder: Path) -> int:
     return len(list(marks.iterdir())) - 12
 
 
-@needed
+@needs_workflows
 def test_killed_driver_costs_what_was_in_flight(tmp_path: Path) -> None:
     # Two ran, and what came to an end in the last moments may not have been recorded.
     assert run_killed_and_again("ray-workflow", tmp_path) <= 6
 
 
-@needed
+@needs_workflows
 def test_values_pass_through_the_store_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     storage = tmp_path / "workflows"
     backend = WorkflowBackend(workers=2, options={"storage": storage.as_uri()})
@@ -132,7 +114,7 @@ def test_values_pass_through_the_store_only(tmp_path: Path, monkeypatch: pytest.
         backend.close()
 
 
-@needed
+@needs_workflows
 def test_workflows_are_deleted_when_their_tokens_were_taken(tmp_path: Path) -> None:
     get_backend("ray-workflow", workers=2).close()
     storage = tmp_path / "workflows"
@@ -144,7 +126,7 @@ def test_workflows_are_deleted_when_their_tokens_were_taken(tmp_path: Path) -> N
         backend.close()
 
 
-@needed
+@needs_workflows
 def test_nodes_that_do_not_see_the_store(tmp_path: Path) -> None:
     class Elsewhere:
         url = "/only/here"
@@ -164,20 +146,20 @@ def test_nodes_that_do_not_see_the_store(tmp_path: Path) -> None:
         backend._cluster._probe(Elsewhere())
 
 
-@needed
+@needs_workflows
 def test_what_no_cluster_has_is_refused_before_it_runs(tmp_path: Path) -> None:
     node = number(1).options(resources={"teapot": 1})
     with pytest.raises(dag.BackendError, match=r"asks for 1 of 'teapot', and this Ray has 0"):
         dag.run(node, backend="ray-workflow", workers=2, store=str(tmp_path / "store"), progress="off")
 
 
-@needed
+@needs_workflows
 def test_store_in_memory_is_refused() -> None:
     with pytest.raises(dag.BackendError, match=r"give one that workers reach"):
         dag.run(number(1), backend="ray-workflow", workers=2, store="memory://workflow-test", progress="off")
 
 
-@needed
+@needs_workflows
 def test_nobody_at_the_address(tmp_path: Path) -> None:
     started = time.monotonic()
     get_backend("ray-workflow", workers=2).close()
@@ -186,7 +168,7 @@ def test_nobody_at_the_address(tmp_path: Path) -> None:
     assert time.monotonic() - started < 10
 
 
-@needed
+@needs_workflows
 def test_asking_for_it_imports_no_ray() -> None:
     code = (
         "from dualdag.execution import get_backend\n"

@@ -6,7 +6,6 @@ import atexit
 import multiprocessing
 import multiprocessing.util  # registers its own exit handler, which has to run after ours
 import os
-import queue
 import signal
 import threading
 import time
@@ -14,10 +13,11 @@ from contextlib import contextmanager, suppress
 from multiprocessing import spawn
 from typing import TYPE_CHECKING, Any
 
+from dualdag.execution._lasting import in_lasting_thread
 from dualdag.execution.embedded._worker import serve
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from multiprocessing.connection import Connection
     from multiprocessing.context import SpawnProcess
 
@@ -45,7 +45,7 @@ class Worker:
 
     def start(self) -> None:
         """Start the process."""
-        _in_starter(self._start)
+        in_lasting_thread(self._start)
 
     def _start(self) -> None:
         with _without_main():
@@ -151,35 +151,6 @@ class Pool:
         for worker in workers:
             worker.process.join(max(0.0, until - time.monotonic()))
             self.kill(worker)
-
-
-# A process's wish to die with its parent means with the thread that started it: so one thread, which
-# lasts as long as this process, starts them all.
-_wishes: queue.SimpleQueue[tuple[Callable[[], None], threading.Event, list[BaseException]]] = queue.SimpleQueue()
-_starter: list[threading.Thread] = []
-_starter_lock = threading.Lock()
-
-
-def _in_starter(wish: Callable[[], None]) -> None:
-    with _starter_lock:
-        if not _starter:
-            _starter.append(threading.Thread(target=_start_workers, name="dualdag starter", daemon=True))
-            _starter[0].start()
-    done, errors = threading.Event(), list[BaseException]()
-    _wishes.put((wish, done, errors))
-    done.wait()
-    if errors:
-        raise errors[0]
-
-
-def _start_workers() -> None:
-    while True:
-        wish, done, errors = _wishes.get()
-        try:
-            wish()
-        except BaseException as error:  # noqa: BLE001 - raised where it was wished for
-            errors.append(error)
-        done.set()
 
 
 @contextmanager

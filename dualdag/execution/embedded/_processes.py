@@ -126,9 +126,7 @@ class _ProcessesSession:
         if not self._folder:
             self._folder = tempfile.mkdtemp(prefix="dualdag-")
         sources = [self._source(handle) for handle in handles]
-        names = [(step.label, str(step.site)) for step in job.steps]
-        ids = [step.id for step in job.steps]
-        return pickle.dumps((payload, sources, self._folder, names, ids), protocol=5)
+        return pickle.dumps((payload, sources, self._folder), protocol=5)
 
     def _source(self, handle: Handle) -> bytes | str:
         found = self._values.get(handle.id)
@@ -226,7 +224,7 @@ class _ProcessesSession:
                     self._queue.appendleft(job)
                     return
                 outcome = still_stale(step, outcome)  # noqa: PLW2901 - told in its place
-            if value is not None and step.hold:
+            if value is not None:
                 self._values[outcome.id] = value
             self._done.append(outcome)
 

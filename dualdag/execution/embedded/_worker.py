@@ -10,12 +10,9 @@ import threading
 from contextlib import suppress
 from multiprocessing import parent_process
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from dualdag.execution._bytes import load_value, value_to_bytes
-from dualdag.execution._failures import describe
-from dualdag.execution._payload import run_job
-from dualdag.execution._protocol import Outcome
+from dualdag.execution._piped import run_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,28 +76,12 @@ def _watch() -> None:
 
 
 def _answer(message: bytes) -> bytes:
-    payload, sources, folder, names, ids = pickle.loads(message)
-    try:
-        values = [load_value(s if isinstance(s, bytes) else Path(s).read_bytes()) for s in sources]
-    except BaseException as error:  # noqa: BLE001 - unpickling runs code of any class
-        error.add_note(f"while what {names[0][0]!r} takes was unpickled: let its task return plain data")
-        alone = len(ids) == 1
-        outcomes = [
-            Outcome(number, "failed", error=describe(error)) if alone else Outcome(number, "skipped") for number in ids
-        ]
-        return pickle.dumps((outcomes, [None] * len(ids)), protocol=5)
-    data, results = run_job(payload, values)
-    del values
-    outcomes = pickle.loads(data)
-    out: list[Any] = []
-    for k, (outcome, value) in enumerate(zip(outcomes, results, strict=True)):
-        body: bytes | str | None = None
-        if outcome.status == "done" and outcome.checksum is None:
-            label, site = names[k]
-            outcomes[k], body = value_to_bytes(outcome, label, site, value)
-            if body is not None and len(body) > LARGE:
-                body = _to_file(folder, outcome.id, body)
-        out.append(body)
+    payload, sources, folder = pickle.loads(message)
+    outcomes, values = run_bytes(payload, (s if isinstance(s, bytes) else Path(s).read_bytes() for s in sources))
+    out = [
+        _to_file(folder, outcome.id, body) if body is not None and len(body) > LARGE else body
+        for outcome, body in zip(outcomes, values, strict=True)
+    ]
     return pickle.dumps((outcomes, out), protocol=5)
 
 

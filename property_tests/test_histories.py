@@ -1,90 +1,18 @@
-"""The same graph on every embedded backend: equal values, keys, records and exceptions."""
+"""Histories of a graph: edits, files, days, lost objects; values are those of a run from scratch."""
 
 from __future__ import annotations
 
 import tempfile
 import warnings
-from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import dualdag as dag
-from dualdag.execution import get_backend, run_graph
 from dualdag.graph import compile_graph
-from dualdag.planning import FileView, plan_graph
-from dualdag.store import open_store
 from dualdag.testing._strategies import build, evaluate, recipes, write_files
-
-FILES = {"f0.txt": "zero", "f1.txt": "one", "f2.txt": "two"}
-START = datetime(2026, 1, 1, tzinfo=UTC)
-BACKENDS = ("sync", "local", "processes")
-
-
-def run(nodes, store, backend="sync", now=START, refresh=()):
-    """Run, and return the values in the order of `nodes`, the result, and how often each position ran."""
-    graph = compile_graph(nodes)
-    ran = Counter()
-
-    def listen(event):
-        if event.kind == "done":
-            ran[event.position] += 1
-
-    opened = open_store(store)
-    try:
-        result = run_graph(
-            graph,
-            store=opened,
-            backend=get_backend(backend, workers=2),
-            files=FileView(),
-            now=now,
-            refresh=refresh,
-            listeners=[listen],
-        )
-    finally:
-        opened.close()
-    return [result.values[graph.index[node._key]] for node in nodes], result, ran
-
-
-def recorded(nodes, store, now=START):
-    """Return, by key, the digest that the store has for each node that it knows."""
-    graph = compile_graph(nodes)
-    files = FileView()
-    files.scan(graph)
-    opened = open_store(store)
-    try:
-        plan = plan_graph(graph, store=opened, files=files, now=now)
-        while plan.unknown_files:
-            from dualdag.hashing import digest_file
-
-            files.learn({url: digest_file(url) for urls in plan.unknown_files.values() for url in urls})
-            plan = plan_graph(graph, store=opened, files=files, now=now)
-        traces = [trace for trace in plan.traces if trace is not None and len(trace) == 20]
-        return {key: (r.digest, r.action, r.own) for key, r in opened.records(traces).items()}
-    finally:
-        opened.close()
-
-
-@given(recipe=recipes(artifacts=False))
-@settings(max_examples=25)
-def test_backends_agree(recipe):
-    with tempfile.TemporaryDirectory() as folder:
-        write_files(folder, FILES)
-        expected = evaluate(recipe, folder)
-        known = []
-        for backend in BACKENDS:
-            store = f"{folder}/store-{backend}"
-            nodes = build(recipe, folder)
-            values, result, ran = run(nodes, store, backend)
-            assert values == expected
-            assert all(count == 1 for count in ran.values())
-            known.append((recorded(nodes, store), result.executed))
-        assert known[0] == known[1] == known[2]
-        # What one backend recorded, the others find.
-        _, result, _ = run(build(recipe, folder), f"{folder}/store-processes", "local")
-        assert result.executed == 0
+from property_tests.runs import FILES, START, run
 
 
 @given(
@@ -138,23 +66,6 @@ def test_cadences_and_refresh(recipe, hours, picks):
             again, result, _ = run(build(recipe, folder), store, now=now)
             assert again == values
             assert result.executed == 0
-
-
-def test_exceptions_agree():
-    @dag.task
-    def fail(x):
-        error = KeyError(x, "why")
-        error.add_note("a note")
-        raise error
-
-    told = []
-    with tempfile.TemporaryDirectory() as folder:
-        for backend in BACKENDS:
-            try:
-                dag.run(fail(3), backend=backend, store=str(Path(folder, backend)), workers=2, progress="off")
-            except KeyError as error:
-                told.append((type(error), error.args, error.__notes__))
-    assert told[0] == told[1] == told[2]
 
 
 @given(
