@@ -31,9 +31,7 @@ def backend(url: Any = "dask", *, workers: int = 0, options: Mapping[str, Any] |
     >>> backend("dask://sync").name
     'dask'
     """
-    import dask  # so that a missing engine is told of here
-
-    del dask
+    _installed(url)
     if url in ("dask://threads", "dask://sync"):
         from dualdag_dask._schedulers import SchedulerBackend
 
@@ -41,6 +39,24 @@ def backend(url: Any = "dask", *, workers: int = 0, options: Mapping[str, Any] |
     from dualdag_dask._backend import DaskBackend
 
     return DaskBackend(url, workers=workers, options=options)
+
+
+def _installed(url: Any) -> None:
+    """Raise BackendNotInstalledError where Dask, or the part of it that is asked for, is missing."""
+    try:
+        import dask
+
+        if url not in ("dask://threads", "dask://sync"):
+            import distributed
+
+            del distributed
+        del dask
+    except ModuleNotFoundError as error:
+        from dualdag.errors import BackendNotInstalledError
+
+        raise BackendNotInstalledError(
+            f'backend {url!r} needs {error.name or "dask"}, which is not installed: pip install "dualdag[dask]"'
+        ) from error
 
 
 def to_dask(x: Any) -> Any:

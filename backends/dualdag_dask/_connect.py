@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
+import socket
 import threading
 from multiprocessing import spawn
 from typing import Any
 
-from dualdag.errors import BackendError
+from dualdag.errors import BackendError, did_you_mean
 from dualdag.execution import inner_environment
 
 __all__ = ["connect", "here", "start"]
 
 #: Seconds that a scheduler is given to answer.
-_ANSWER = 8
+_ANSWER = 7
 
 _lock = threading.Lock()
 _plain: Any = None
@@ -34,6 +36,8 @@ def connect(url: str, options: dict[str, Any]) -> tuple[Any, None]:
     """
     from distributed import Client
 
+    _check_options(options, Client)
+    _knock(url, secure=options.get("security") is not None)
     address = "tcp://" + url.removeprefix("dask://") if url.startswith("dask://") else url
     if address.startswith("tcp://") and options.get("security") is not None:
         address = "tls://" + address.removeprefix("tcp://")
@@ -47,6 +51,48 @@ def connect(url: str, options: dict[str, Any]) -> tuple[Any, None]:
             "(`dask scheduler`), that its port is open to this machine, and that it speaks the same protocol "
             "(tls:// needs backend_options={'security': ...})."
         ) from error
+
+
+def _knock(url: str, *, secure: bool) -> None:
+    """Raise BackendError for what is no address, and at once where nothing listens: Dask would wait for it."""
+    scheme, _, place = url.rpartition("://")
+    if scheme not in {"dask", "tcp", "tls", ""}:
+        return
+    host, _, port = place.partition("/")[0].rpartition(":")
+    number = int(port) if port.isdigit() else 0
+    if not host or not 0 < number < 65536:
+        raise BackendError(
+            f"{url!r} is no address of a Dask scheduler: write dask://host:8786 (tls://host:8786 with TLS), or "
+            "dask://threads and dask://sync for Dask's schedulers in this process."
+        )
+    try:
+        with socket.create_connection((host.strip("[]"), number), timeout=_ANSWER) as line:
+            # A server of Dask's speaks first, but for TLS.
+            line.settimeout(_ANSWER)
+            speaks = scheme == "tls" or secure or bool(line.recv(1))
+    except TimeoutError:
+        speaks = False
+    except OSError as error:
+        raise BackendError(
+            f"no Dask scheduler answers at {url} ({error}): see that one runs there (`dask scheduler`) and that its "
+            "port is open to this machine, or use backend='dask' for a cluster on this machine."
+        ) from error
+    if not speaks:
+        raise BackendError(
+            f"what listens at {url} does not answer as a Dask scheduler: see that the port is the one that `dask "
+            "scheduler` told (mostly 8786), and not its dashboard's; with TLS, pass "
+            "backend_options={'security': distributed.Security(...)}."
+        )
+
+
+def _check_options(options: dict[str, Any], *takers: Any) -> None:
+    """Raise BackendError for options that nobody takes: a worker would fail over them, again and again."""
+    known = {name for taker in takers for name in inspect.signature(taker).parameters}
+    unknown = sorted(set(options) - known)
+    if unknown:
+        first = unknown[0]
+        what = " or ".join(f"distributed.{taker.__name__}" for taker in takers[:2])
+        raise BackendError(f"backend_options has {first!r}, which {what} does not take.{did_you_mean(first, known)}")
 
 
 class _Quiet:
@@ -84,6 +130,10 @@ def start(workers: int, options: dict[str, Any]) -> tuple[Any, Any]:
         "env": inner_environment(workers),
         "scheduler_kwargs": {"allowed_failures": 1, "dashboard": False},
     }
+    from distributed import Nanny, Worker
+    from distributed.core import Server
+
+    _check_options(options, LocalCluster, Worker, Nanny, Server)
     given |= options
     here(+1)
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import re
 import threading
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -37,6 +38,9 @@ BACKENDS: dict[str, _Place] = {
     "ray": _Place("dualdag_ray", "backend", _RAY),
     "ray-workflow": _Place("dualdag_ray", "workflow_backend", 'pip install "dualdag[ray-workflow]"'),
 }
+
+#: Addresses as an engine writes them itself.
+_SCHEMES = {"tcp": "dask", "tls": "dask"}
 
 #: Engines whose clients are taken as they are: top-level module of the client's class -> name.
 _CLIENTS = {"distributed": "dask", "dask": "dask", "ray": "ray"}
@@ -103,10 +107,12 @@ def _of_object(backend: Any, workers: int, options: Mapping[str, Any] | None) ->
 
 
 def _factory(name: str, asked: str) -> Any:
-    place = BACKENDS.get(name)
+    place = BACKENDS.get(_SCHEMES.get(name, name))
     if place is None:
         return _from_entry_point(name, asked)
-    return getattr(door(name, asked), place.factory)
+    if not place.hint and asked != name:
+        raise BackendError(f"backend {name!r} runs tasks on this machine and takes no address: write {name!r}.")
+    return getattr(door(_SCHEMES.get(name, name), asked), place.factory)
 
 
 def door(name: str, asked: str = "") -> Any:
@@ -144,6 +150,10 @@ def _from_entry_point(name: str, asked: str) -> Any:
                     f"backend {asked!r} of {home} can't be loaded ({error}): pip install --upgrade {home}"
                 ) from error
     known = {*BACKENDS, *(point.name for point in found)}
+    meant = re.fullmatch(r"([A-Za-z-]+)(?::/?|//)([^/].*)", asked)
+    if meant is not None and meant[1] in known:
+        place = f"host:{meant[2]}" if meant[2].isdigit() else meant[2]
+        raise BackendError(f"there is no backend {asked!r}: write {meant[1]}://{place}")
     raise BackendError(f"there is no backend {asked!r}.{did_you_mean(name, known)}")
 
 
