@@ -180,7 +180,7 @@ def _check(name: str, value: Any, where: str) -> Any:
             count = int(value)
         except (TypeError, ValueError):
             count = 0
-        if count < 1 or isinstance(value, bool):
+        if count < 1 or isinstance(value, (bool, float)):
             raise ConfigError(f"{label}={value!r} makes no sense: use a whole number from 1.")
         return count
     if name in {"durable", "interactive"}:
