@@ -5,13 +5,14 @@ from __future__ import annotations
 import platform
 import uuid
 from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, entry_points, version
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from dualdag import __version__
 from dualdag.cli import _errors
 from dualdag.cli._command import Answer
-from dualdag.errors import BackendNotInstalledError, DualdagError
+from dualdag.cli._engines import engines
+from dualdag.errors import DualdagError
 from dualdag.report import print_table
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ _NEEDED = (
 )  # fmt: skip
 _OPTIONAL = {"polars": "polars", "dask": "dask", "distributed": "dask", "ray": "ray", "s3fs": "s3"}
 _EMBEDDED = ("sync", "local", "processes")
-_ENGINES = ("dask", "ray", "ray-workflow")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +50,15 @@ class Check:
     fix: str = ""
 
 
-def examine(store: str | None) -> list[Check]:
+def examine(store: str | None, *, start: bool = False) -> list[Check]:
     """Look at versions, settings, backends and the store.
 
     Parameters
     ----------
     store : str or None
         Which store; None takes that of the settings.
+    start : bool
+        Whether to start or join each engine and run a task there.
     """
     system = f"{platform.python_implementation()} {platform.python_version()}, {platform.platform()}"
     return [
@@ -65,7 +67,7 @@ def examine(store: str | None) -> list[Check]:
         *_packages(),
         *_settings(),
         *_embedded(),
-        *_engines(),
+        *_engines(start=start),
         *_pictures(),
         *_store(store),
     ]
@@ -118,22 +120,9 @@ def _embedded() -> Iterator[Check]:
     execution.shutdown()
 
 
-def _engines() -> Iterator[Check]:
-    """Say which engines' backends are installed; no cluster is started for it."""
-    from dualdag.execution import get_backend
-
-    others = [point.name for point in entry_points(group="dualdag.backends") if point.name not in _ENGINES]
-    for name in (*_ENGINES, *others):
-        try:
-            get_backend(name, workers=1)
-        except BackendNotInstalledError as error:
-            text = str(error)
-            yield Check(f"backend {name}", "missing", "not installed", text[max(text.find("pip install"), 0) :])
-        except Exception as error:  # noqa: BLE001 - another's code may raise anything
-            text = f"{type(error).__name__}: {error}"
-            yield Check(f"backend {name}", "problem", text, f'pip install --upgrade "dualdag[{name}]"')
-        else:
-            yield Check(f"backend {name}", "ok", "installed; a run starts or joins its cluster")
+def _engines(*, start: bool) -> Iterator[Check]:
+    for one in engines(start=start):
+        yield Check(f"backend {one.name}", one.state, one.text, one.fix)
 
 
 def _pictures() -> Iterator[Check]:

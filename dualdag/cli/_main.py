@@ -130,11 +130,12 @@ def get(name: str, store: str | None, output: str | None, number: int | None) ->
     return _values.of_value(dualdag.store(store), name, number, output)
 
 
-def doctor(store: str | None) -> Answer:
+@click.option("--start", is_flag=True, help="Start or join each engine too, and run a task there.")
+def doctor(store: str | None, *, start: bool) -> Answer:
     """Say what works here, and what mends the rest."""
     from dualdag.cli import _doctor
 
-    return _doctor.of_checks(_doctor.examine(store))
+    return _doctor.of_checks(_doctor.examine(store, start=start))
 
 
 _OF_FLOWS: tuple[Callable[..., Answer], ...] = (run, plan, graph)
