@@ -34,6 +34,18 @@ def free_port() -> int:
     return port
 
 
+def wait_for_port(port: int) -> None:
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        else:
+            return
+
+
 @contextmanager
 def started(command: list[str], until: str, folder: Path, **environment: str) -> Iterator[None]:
     """Run a command until the end of the block; it is ready when it has printed `until`."""
@@ -76,6 +88,9 @@ def ray_head(tmp_path: Path) -> Iterator[Callable[..., Head]]:
                 *([f"--ray-client-server-port={client_port}"] if client else []),
             ]  # fmt: skip
             stack.enter_context(started(command, "Ray runtime started", tmp_path, **environment))
+            if client:
+                # Its server comes up after the rest.
+                wait_for_port(client_port)
             return Head(f"127.0.0.1:{port}", f"ray://127.0.0.1:{client_port}" if client else None)
 
         yield start
