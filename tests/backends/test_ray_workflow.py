@@ -149,7 +149,7 @@ def test_nodes_that_do_not_see_the_store(tmp_path: Path) -> None:
 @needs_workflows
 def test_what_no_cluster_has_is_refused_before_it_runs(tmp_path: Path) -> None:
     node = number(1).options(resources={"teapot": 1})
-    with pytest.raises(dag.BackendError, match=r"asks for 1 of 'teapot', and this Ray has 0"):
+    with pytest.raises(dag.BackendError, match=r"asks for teapot=1, and this Ray has teapot=0"):
         dag.run(node, backend="ray-workflow", workers=2, store=str(tmp_path / "store"), progress="off")
 
 
