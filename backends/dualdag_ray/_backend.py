@@ -74,7 +74,8 @@ class RayBackend:
             reach=publishes, environments=False,
         )  # fmt: skip
         return kind(
-            run.store, Packer(place), self._functions[0], slots=slots, publishes=publishes, where=where,
+            run.store, Packer(place), self._functions[0],
+            slots=slots, publishes=publishes, where=where, nodes=len(nodes),
         )  # fmt: skip
 
     def load(self, store: Store, checksum: bytes, codec: str) -> Any:

@@ -24,6 +24,7 @@ class _RefSession(RaySession):
     What has no checksum is fetched as ever, since it may be meant for the store; where it came from is kept.
     """
 
+    shares = False
     load: Callable[[Store, bytes, str], Any]
     origins: dict[int, tuple[Any, Any]]
 

@@ -10,14 +10,14 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dualdag.execution import run_job, value_to_bytes
+from dualdag.execution import Outcome, dump_value, guess_size, load_value, run_job, value_to_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dualdag.store import Store
 
-__all__ = ["LATE", "carry_out", "load_stored", "look_around"]
+__all__ = ["LATE", "UnreadableInputError", "carry_out", "load_stored", "look_around"]
 
 #: What comes in place of outcomes where the job took longer than it may.
 LATE = b"late"
@@ -27,44 +27,65 @@ GRACE = 1.0
 
 def carry_out(
     payload: bytes,
-    held: tuple[int, ...],
+    held: Sequence[Sequence[int]],
+    places: Sequence[tuple[int, int | None]],
     timeout: float | None,
     told: Sequence[tuple[str, str]] | None,
-    *values: Any,
+    *objects: Any,
 ) -> Any:
-    """Run a job; return its outcomes, and after them the values that are held.
+    """Run a job; return its outcomes with the sizes of its values, and after them the values that are held.
 
     Parameters
     ----------
     payload : bytes
         Made by `Packer.pack`.
-    held : tuple of int
-        Positions of the steps whose values stay in the object store.
+    held : sequence of sequences of int
+        Positions of the steps whose values stay in the object store, those of one object together.
+    places : sequence of (int, int or None)
+        Of each value that the payload asks for, its object and its place there; None: it is all of it.
     timeout : float or None
         Seconds that all of it may take.
     told : sequence of (str, str) or None
         Of each step its label and the line that made it, to find out which value can't be pickled before Ray tries.
-    *values
-        What the payload asks for.
+    *objects
+        What the places point to.
     """
+    values = tuple([objects[k] if at is None else _load(objects[k][at]) for k, at in places])
     answer = run_job(payload, values) if timeout is None else _in_time(payload, values, timeout)
     if answer is None:
         return (LATE, *[None] * len(held)) if held else LATE
-    outcomes, made = answer
-    if told is not None:
-        outcomes, made = _checked(outcomes, made, told)
-    # Several returns are unpacked by Ray, one is not.
-    return (outcomes, *[made[k] for k in held]) if held else outcomes
-
-
-def _checked(data: bytes, made: list[Any], told: Sequence[tuple[str, str]]) -> tuple[bytes, list[Any]]:
+    data, made = answer
     outcomes = pickle.loads(data)
+    if told is not None:
+        _check(outcomes, made, told)
+    head = pickle.dumps((outcomes, [guess_size(value) for value in made]), protocol=5)
+    # Several returns are unpacked by Ray, one is not.
+    return (head, *[_object(made, group) for group in held]) if held else head
+
+
+class UnreadableInputError(Exception):
+    """What a job takes can't be unpickled here."""
+
+
+def _load(data: bytes) -> Any:
+    try:
+        return load_value(data)
+    except Exception as error:
+        raise UnreadableInputError(f"{type(error).__name__}: {error}") from error
+
+
+def _object(made: list[Any], group: Sequence[int]) -> Any:
+    """Return what is put into the object store: of several values the bytes, so that each is unpickled by itself."""
+    return made[group[0]] if len(group) == 1 else [dump_value(made[k]) for k in group]
+
+
+def _check(outcomes: list[Outcome], made: list[Any], told: Sequence[tuple[str, str]]) -> None:
+    """Make a failure of what can't be pickled."""
     for k, (outcome, value) in enumerate(zip(outcomes, made, strict=True)):
         if outcome.status == "done" and value is not None:
             outcomes[k], body = value_to_bytes(outcome, *told[k], value)
             if body is None:
                 made[k] = None
-    return pickle.dumps(outcomes, protocol=5), made
 
 
 def _in_time(payload: bytes, values: tuple[Any, ...], timeout: float) -> tuple[bytes, list[Any]] | None:

@@ -6,6 +6,7 @@ so never its business.  See https://docs.ray.io/en/latest/ray-core/fault_toleran
 
 from __future__ import annotations
 
+import math
 import pickle
 import re
 from collections import deque
@@ -20,6 +21,7 @@ from dualdag.execution import (
     Outcome,
     Packer,
     Step,
+    load_value,
     not_sent,
     resubmits,
     still_stale,
@@ -27,7 +29,7 @@ from dualdag.execution import (
     time_limit,
     timed_out,
 )
-from dualdag_ray._remote import LATE
+from dualdag_ray._remote import LATE, UnreadableInputError
 from dualdag_ray._shape import Shape, shape_of
 
 if TYPE_CHECKING:
@@ -43,16 +45,19 @@ INLINE = 100_000
 AHEAD = 0.1
 #: Most jobs that wait inside Ray, for each that can run.
 DEEP = 64
+#: Values of up to so many bytes share one object of their job, since each object costs as much as many of them:
+#: where there is one node, and where the others on the object would travel along.
+SMALL, SMALL_AWAY = 100_000, 4096
 #: How often Ray runs a job again whose worker was lost.
 RESUBMITS = 1
 
 
 @dataclass(slots=True, eq=False)
 class _Flight:
-    """A job at Ray: where its values will be, and whether they are tried before they are returned."""
+    """A job at Ray: which values each of its objects will have, and whether they are tried before that."""
 
     job: Job
-    held: tuple[int, ...]
+    held: tuple[tuple[int, ...], ...]
     refs: list[Any]
     weight: float
     check: bool = False
@@ -75,11 +80,15 @@ class RaySession:
         Whether workers reach the store.
     where : str
         The cluster, for messages.
+    nodes : int
+        How many nodes it has.
     """
 
     inline = False
     holds_published = False
     price = 700e-6
+    #: Whether small values may share an object.
+    shares = True
 
     def __init__(
         self,
@@ -90,6 +99,7 @@ class RaySession:
         slots: int,
         publishes: bool,
         where: str,
+        nodes: int,
     ) -> None:
         self.slots = slots
         self.window = 4 * DEEP + 2 * DEEP * slots
@@ -98,10 +108,14 @@ class RaySession:
         self._packer = packer
         self._run = run
         self._where = where
+        self._small = SMALL if nodes == 1 else SMALL_AWAY
         self._options: dict[Any, Any] = {}
         self._queue: deque[tuple[Job, bool]] = deque()
         self._flying: dict[Any, _Flight] = {}
-        self._values: dict[int, Any] = {}
+        #: The object that a value is in, and its place there; None where it is all of it.
+        self._values: dict[int, tuple[Any, int | None]] = {}
+        self._sizes: dict[int, int] = {}
+        self._near: tuple[Any, list[bytes]] = (None, [])
         self._done: list[Outcome] = []
         self._load = 0.0
         self._mean = AHEAD / 2
@@ -124,15 +138,28 @@ class RaySession:
         import ray
 
         payload, handles = self._packer.pack(job)
-        values = [self._ref(handle) for handle in handles]
-        held = tuple([k for k, step in enumerate(job.steps) if step.hold])
+        objects: dict[Any, int] = {}
+        places = []
+        for handle in handles:
+            found, place = self._place(handle)
+            places.append((objects.setdefault(found, len(objects)), place))
+        held = self._groups(job)
         told = [(step.label, str(step.site)) for step in job.steps] if check else None
         shape = shape_of(job.resources)
         body = ray.put(payload) if len(payload) > INLINE else payload
-        refs = self._function(shape, 1 + len(held)).remote(body, held, time_limit(job), told, *values)
+        refs = self._function(shape, 1 + len(held)).remote(body, held, places, time_limit(job), told, *objects)
         first, *rest = refs if held else [refs]
         self._flying[first] = _Flight(job, held, rest, shape.weight, check)
         self._load += shape.weight
+
+    def _groups(self, job: Job) -> tuple[tuple[int, ...], ...]:
+        """Return the positions of the steps whose values are held, by the object that they will be in."""
+        held = [k for k, step in enumerate(job.steps) if step.hold]
+        if not self.shares or len(held) < 2:
+            return tuple([(k,) for k in held])
+        small = tuple([k for k in held if self._sizes.get(id(job.steps[k].fn), math.inf) <= self._small])
+        alone = [(k,) for k in held if k not in set(small)]
+        return (small, *alone) if small else tuple(alone)
 
     def _function(self, shape: Shape, returns: int) -> Any:
         found = self._options.get((shape, returns))
@@ -141,13 +168,13 @@ class RaySession:
             found = self._options[shape, returns] = self._run.options(**options)
         return found
 
-    def _ref(self, handle: Handle) -> Any:
+    def _place(self, handle: Handle) -> tuple[Any, int | None]:
         import ray
 
         found = self._values.get(handle.id)
         if found is None:
             # Large literals, and what lies in a store that workers can't reach.
-            found = self._values[handle.id] = ray.put(self._packer.shared.value(handle, self.fetch))
+            found = self._values[handle.id] = ray.put(self._packer.shared.value(handle, self.fetch)), None
         return found
 
     def collect(self, timeout: float | None) -> list[Outcome]:
@@ -195,12 +222,15 @@ class RaySession:
         if answer == LATE:
             self._late(job)
             return
-        outcomes: list[Outcome] = pickle.loads(answer)
+        outcomes: list[Outcome]
+        outcomes, sizes = pickle.loads(answer)
         stale = [step for step, outcome in zip(job.steps, outcomes, strict=True) if outcome.status == "stale"]
         if any([self._packer.send_by_value(step) for step in stale]):
             self._queue.appendleft((job, flight.check))
             return
-        places = dict(zip(flight.held, flight.refs, strict=True))
+        places: dict[int, tuple[Any, int | None]] = {}
+        for group, ref in zip(flight.held, flight.refs, strict=True):
+            places.update({k: (ref, at if len(group) > 1 else None) for at, k in enumerate(group)})
         seconds = 0.0
         for k, (step, outcome) in enumerate(zip(job.steps, outcomes, strict=True)):
             seconds += outcome.seconds
@@ -208,6 +238,8 @@ class RaySession:
                 outcome = still_stale(step, outcome)  # noqa: PLW2901 - told in its place
             if k in places and outcome.status == "done" and outcome.checksum is None:
                 self._values[outcome.id] = places[k]
+                fn = id(step.fn)
+                self._sizes[fn] = max(sizes[k], self._sizes.get(fn, 0))
             self._done.append(outcome)
         self._mean += 0.2 * (max(seconds, 1e-4) - self._mean)
 
@@ -249,14 +281,17 @@ class RaySession:
         """Return a value that the caller may change."""
         import ray
 
-        found = self._values.get(handle.id)
+        found, place = self._values.get(handle.id, (None, None))
         if found is None:
             return self._stored(handle)
         try:
-            value = ray.get(found)
-        except ray.exceptions.RaySystemError:
-            # It is there, and can't be unpickled.
-            raise
+            if place is None:
+                value = ray.get(found)
+            else:
+                # Those beside it are likely to be asked for next.
+                if self._near[0] != found:
+                    self._near = found, ray.get(found)
+                return load_value(self._near[1][place])
         except Exception as error:
             raise InputMissingError(handle, error) from error
         # Arrays from the object store can't be written to; in a frame they hide.
@@ -272,7 +307,7 @@ class RaySession:
 
     def ref(self, handle: Handle) -> Any:
         """Return the ObjectRef of a value that is held, or None."""
-        return self._values.get(handle.id)
+        return self._values.get(handle.id, (None, None))[0]
 
     def release(self, ids: Iterable[int]) -> None:
         """Forget values; Ray lets go of what nobody refers to."""
@@ -295,6 +330,7 @@ class RaySession:
         self._flying.clear()
         self._queue.clear()
         self._values.clear()
+        self._near = (None, [])
 
 
 def _lines(error: BaseException) -> list[str]:
@@ -315,7 +351,8 @@ def _lost(step: Step, error: BaseException, again: int) -> BackendError:
 
 def _engine_failed(step: Step, error: BaseException, where: str) -> DualdagError:
     last = _lines(error)[-1]
-    if any("input arguments for this task could not be computed" in line for line in _lines(error)):
+    theirs = any("input arguments for this task could not be computed" in line for line in _lines(error))
+    if theirs or isinstance(error, UnreadableInputError):
         return CodecError(
             f"what {step.label!r} ({step.site}) takes can't be unpickled in a worker ({last}): let the task that made "
             "it return plain data, a frame or an array."

@@ -3,12 +3,14 @@
 A cluster starts with a node that can run now and takes in others that can run now, and nodes below
 whose inputs are all in it or known.  So whatever it is made of can run when it is submitted, and no
 cycle can form between clusters.  How large it gets follows from what the functions took so far: the
-first calls of a function run alone, and tell.
+first calls of a function run alone, and tell.  Cheap nodes wait here while the engine has enough to do,
+since the longer they wait, the more is there to be taken together.
 """
 
 from __future__ import annotations
 
 import heapq
+import operator
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -21,10 +23,14 @@ __all__ = ["Clusters"]
 
 #: A job of a cluster is to take so many times what the engine charges for it, within these seconds.
 WORTH, SHORTEST, LONGEST = 40.0, 0.005, 0.05
+#: Seconds that a worker needs for a node beside its function.
+OVERHEAD = 50e-6
 #: Nodes of a cluster at the most: past it little is gained, and a lost worker costs all of them.
-MOST = 128
-#: Clusters per slot that what is ready is divided into at the least.
+MOST = 512
+#: Clusters per slot that what is ready is divided into at the least, as far as each is worth its price.
 SHARES = 4
+#: Clusters per slot that the engine has at a time: one that runs and what comes next.
+DEPTH = 2
 
 
 class Clusters:
@@ -41,11 +47,14 @@ class Clusters:
         self._run, self._graph = scheduler.run, scheduler.graph
         session = scheduler.run.session
         self._slots = session.slots
-        price = getattr(session, "price", 0.0)
+        self._price = getattr(session, "price", 0.0)
         #: Seconds that a job is to take; 0 where a node may as well be a job.
-        self.target = min(LONGEST, max(SHORTEST, WORTH * price)) if price else 0.0
+        self.target = min(LONGEST, max(SHORTEST, WORTH * self._price)) if self._price else 0.0
         self._probes: Counter[bytes] = Counter()
         self._parked: dict[bytes, list[int]] = {}
+        #: Cheap nodes that could run, and how many clusters of them the engine has, by what they ask for.
+        self._pools: dict[str, list[int]] = {}
+        self._flying: Counter[str] = Counter()
 
     def park(self, i: int) -> bool:
         """Put a node back whose function's first calls are still awaited; say whether that was done.
@@ -106,61 +115,117 @@ class Clusters:
         """
         node = self._graph.nodes[i]
         known = self._run.costs.get(node._op.prefix)
-        return self._scheduler.plan.seconds.get(node._own) if known is None else known
+        if known is None:
+            known = self._scheduler.plan.seconds.get(node._own)
+        return 0.0 if known is None and self._picks(i) else known
 
-    def around(self, i: int) -> list[int]:
-        """Return the nodes that run in one job with a node that is about to, it first, in an order in which they can.
+    def pool(self, i: int) -> bool:
+        """Keep a cheap node that could run until `next` takes it; say whether that was done.
 
         Parameters
         ----------
         i : int
             Its position.
         """
-        cost = self._cost(i)
-        if cost is None:
-            return [i]
-        scheduler, heap = self._scheduler, self._scheduler.ready
-        budget = self.target if scheduler.jobs >= self._slots else self.target / 3
-        room = min(MOST, 1 + len(heap) // (SHARES * self._slots))
-        shape = self._run.policy(i).resources
+        if self._cost(i) is None:
+            return False
+        heapq.heappush(self._pools.setdefault(self._shape(i), []), i)
+        return True
+
+    def next(self) -> list[int]:
+        """Return the next cluster, its nodes in an order in which they can run; none while the engine has enough."""
+        for shape, pool in self._pools.items():
+            while pool and self._flying[shape] < DEPTH * self._slots:
+                i = heapq.heappop(pool)
+                if self._scheduler.can_start(i):
+                    self._flying[shape] += 1
+                    return self._around(i, shape, pool)
+        return []
+
+    def landed(self, i: int) -> None:
+        """Note that a job came to an end.
+
+        Parameters
+        ----------
+        i : int
+            The first of its nodes.
+        """
+        shape = self._shape(i)
+        self._flying[shape] -= 1
+
+    def alone(self, i: int) -> list[int]:
+        """Return a node that runs by itself, with those that only pick something from its result.
+
+        Parameters
+        ----------
+        i : int
+            Its position.
+        """
+        members = [i]
+        if self.target and self._may_share(i):
+            covered: dict[int, int] = {}
+            for member in members:
+                members += [u for u in self._below(member, covered) if self._picks(u) and self._may_share(u)]
+        return members
+
+    def _around(self, i: int, shape: str, pool: list[int]) -> list[int]:
+        scheduler = self._scheduler
+        busy = scheduler.jobs >= self._slots
+        # Where slots are idle even small shares are worth it; else the last ones are to end together.
+        room, least = 1 + len(pool) // (SHARES * self._slots), self.target / 4 if busy else self._price
+        # A chain leaves nothing for the idle slots.
+        budget = self.target if busy or not pool else self.target / 3
         covered: dict[int, int] = {}
-        members, total, taken, at = [i], cost, 1, 0
+        members, total, taken, at = [i], OVERHEAD + (self._cost(i) or 0.0), 1, 0
         while len(members) < MOST:
             # What lies below first: its inputs are at hand.
             below = [u for m in members[at:] for u in self._below(m, covered)]
             at = len(members)
+            if len(below) > 1 and not busy:
+                budget = self.target / 3
             for user in below:
                 more = self._cost(user)
                 fits = more is not None and total + more <= budget and len(members) < MOST
                 if fits and self._fits_below(user, shape):
                     members.append(user)
-                    total += more or 0.0
+                    total += OVERHEAD + (more or 0.0)
             if len(members) > at:
                 continue
-            if taken >= room or not heap:
+            if not pool or (taken >= room and total >= least):
                 break
-            more = self._cost(heap[0])
-            if more is None or total + more > budget or self._run.policy(heap[0]).resources != shape:
+            more = self._cost(pool[0])
+            if more is None or total + more > budget:
                 break
-            other = heapq.heappop(heap)
+            other = heapq.heappop(pool)
             if scheduler.can_start(other):
                 members.append(other)
                 taken += 1
-                total += more
+                total += OVERHEAD + more
         return members
 
     def _cost(self, i: int) -> float | None:
         """Return what a node takes; None where that is not known or it runs alone."""
-        if not self.target or i in self._run.alone or i in self._run.attempts:
+        if not self.target or not self._may_share(i):
             return None
         cost = self.expected(i)
-        if cost is None or cost > self.target:
-            return None
+        return None if cost is None or cost > self.target else cost
+
+    def _may_share(self, i: int) -> bool:
+        if i in self._run.alone or i in self._run.attempts:
+            return False
         policy = self._run.policy(i)
         # What is timed is ended with its worker; of what is not deterministic one result is in force.
         if policy.timeout is not None or not policy.deterministic or policy.resources.get("num_gpus"):
-            return None
-        return None if self._graph.nodes[i]._op.prefix in self._run.marked else cost
+            return False
+        return self._graph.nodes[i]._op.prefix not in self._run.marked
+
+    def _picks(self, i: int) -> bool:
+        """Return whether a node only picks something from what another made, as ``node[0]`` does."""
+        return self._graph.nodes[i]._op.fn is operator.getitem
+
+    def _shape(self, i: int) -> str:
+        resources = self._run.policy(i).resources
+        return str(sorted(resources.items())) if resources else ""
 
     def _below(self, i: int, covered: dict[int, int]) -> list[int]:
         """Return the users of a member that wait for members only."""
@@ -173,11 +238,11 @@ class Clusters:
                     found.append(user)
         return found
 
-    def _fits_below(self, i: int, shape: object) -> bool:
+    def _fits_below(self, i: int, shape: str) -> bool:
         extra = self._graph.extras.get(i)
         if extra is not None and extra.after:
             return False
-        if i in self._scheduler.plan.forced or self._run.policy(i).resources != shape:
+        if i in self._scheduler.plan.forced or self._shape(i) != shape:
             return False
         state = self._scheduler.state
         phase = state.phase

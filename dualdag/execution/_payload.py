@@ -27,11 +27,12 @@ from dualdag.execution._failures import describe
 from dualdag.execution._protocol import Handle, Job, Literal, Outcome, Step
 from dualdag.execution._shared import Shared
 from dualdag.execution._work import InputMissingError, perform, rests_on
-from dualdag.graph import map_nodes
+from dualdag.graph import Node, map_nodes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
+    from dualdag.execution._work import Take
     from dualdag.store import Store
 
 __all__ = [
@@ -165,7 +166,9 @@ class Packer:
     def _row(self, step: Step, handles: dict[int, Handle], taken: Counter[int]) -> tuple[Any, ...]:
         places = {name: Slot(k) for k, name in enumerate(step.names)}
         args, kwargs = step.args, step.kwargs
-        if places:
+        if places and not kwargs and all(type(a) is Node or type(a) in ATOMS for a in args):
+            args = tuple([places[a._key] if type(a) is Node else a for a in args])
+        elif places:
             args = map_nodes(args, lambda node: places[node._key])
             kwargs = map_nodes(dict(kwargs), lambda node: places[node._key]) if kwargs else kwargs
         inputs = list(step.inputs)
@@ -279,11 +282,13 @@ def carry_out(
         failed = [Outcome(row[0], "failed", error=describe(error)) for row in rows]
         return failed, [None] * len(rows)
 
-    def take(handle: Handle) -> Any:
+    def take(handle: Handle, copy: bool) -> Any:
         if handle.id in made:
-            return own_copy(made[handle.id])
+            return own_copy(made[handle.id]) if copy else made[handle.id]
         if handle.id in given:
-            return given[handle.id] if place.private and handle.id not in often else own_copy(given[handle.id])
+            if copy and (not place.private or handle.id in often):
+                return own_copy(given[handle.id])
+            return given[handle.id]
         return _from_store(handle, place)
 
     broken: set[int] = set()
@@ -339,9 +344,7 @@ def _from_store(handle: Handle, place: Place) -> Any:
         raise InputMissingError(handle, error) from error
 
 
-def _run_row(
-    row: tuple[Any, ...], take: Callable[[Handle], Any], place: Place, broken: set[int]
-) -> tuple[Outcome, Any]:
+def _run_row(row: tuple[Any, ...], take: Take, place: Place, broken: set[int]) -> tuple[Outcome, Any]:
     number, label, site, name, data, digest, body, count, nout, keep, publish, files, retry_on, _ = row
     try:
         fn, fits = _function(name, data, digest, take)
@@ -363,13 +366,11 @@ def _run_row(
     return perform(step, take, place.store, local=place.local)
 
 
-def _function(
-    name: bytes, data: bytes | Handle, digest: bytes | None, take: Callable[[Handle], Any]
-) -> tuple[Any, bool]:
+def _function(name: bytes, data: bytes | Handle, digest: bytes | None, take: Take) -> tuple[Any, bool]:
     # Equal bytes may refer to a module that has changed since: what they have to be counts too.
     known = _functions.get((name, digest))
     if known is None:
-        fn = pickle.loads(take(data) if isinstance(data, Handle) else data)
+        fn = pickle.loads(take(data, False) if isinstance(data, Handle) else data)
         known = (fn, digest is None or _same(fn, digest))
         if len(_functions) >= _MANY:
             _functions.clear()

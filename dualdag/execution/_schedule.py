@@ -51,6 +51,7 @@ class Scheduler:
         self.again = False
         self.stopping = False
         self.jobs = 0
+        #: Of each submitted node its job: how many of its nodes are left, and the first if it is a cluster.
         self.left: dict[int, list[int]] = {}
         #: Submitted with what they wait for, what came of them, and those whose turn it is to be taken in.
         self.clustered: set[int] = set()
@@ -87,6 +88,8 @@ class Scheduler:
                 self._look_up()
             while self.ready and self.jobs < session.window and not self.stopping:
                 self._start(heapq.heappop(self.ready))
+            while not self.stopping and (members := self.clusters.next()):
+                self._submit(members, pooled=True)
             if self.due or (self.unknown and not self.stopping):
                 continue
             if self._at_end():
@@ -143,6 +146,8 @@ class Scheduler:
         left[0] -= 1
         if not left[0]:
             self.jobs -= 1
+            if left[1] >= 0:
+                self.clusters.landed(left[1])
 
     def _skipped(self, i: int) -> None:
         self.run.alone.add(i)
@@ -266,8 +271,11 @@ class Scheduler:
         return ran is not None and self.results.take_twin(i, ran)
 
     def _start(self, i: int) -> None:
-        if self.state.phase[i] == READY and not self.clusters.park(i) and self.can_start(i):
-            self._submit(self.clusters.around(i))
+        clusters = self.clusters
+        if self.state.phase[i] != READY or clusters.park(i) or clusters.pool(i):
+            return
+        if self.can_start(i):
+            self._submit(clusters.alone(i))
 
     def can_start(self, i: int) -> bool:
         """Return whether a ready node is to be submitted now: its inputs are there, and no other does the same.
@@ -293,11 +301,11 @@ class Scheduler:
         state.phase[i] = RUNNING
         return True
 
-    def _submit(self, members: list[int]) -> None:
+    def _submit(self, members: list[int], *, pooled: bool = False) -> None:
         run, phase = self.run, self.state.phase
         inside = set(members)
         steps = [self._step(i, inside) for i in members]
-        left = [len(members)]
+        left = [len(members), members[0] if pooled else -1]
         self.jobs += 1
         for i in members:
             self.left[i] = left

@@ -159,7 +159,7 @@ class State:
         extra = self.plan.graph.extras.get(i)
         if extra is not None and extra.after:
             ins = ins[: len(ins) - extra.after]
-        return list(dict.fromkeys(ins))
+        return list(dict.fromkeys(ins)) if len(ins) > 1 else list(ins)
 
     def has_value(self, i: int) -> bool:
         """Return whether the value of a resolved node can be had without running it."""

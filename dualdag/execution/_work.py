@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import operator
 import sys
 import threading
 import time
@@ -21,8 +22,11 @@ from dualdag.store import File
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from typing import TypeAlias
 
     from dualdag.store import Store
+
+    Take: TypeAlias = Callable[[Handle, bool], Any]
 
 __all__ = ["InputMissingError", "perform", "worth_keeping"]
 
@@ -30,6 +34,8 @@ __all__ = ["InputMissingError", "perform", "worth_keeping"]
 LOCAL = (0.005, 100e6)
 REMOTE = (0.2, 20e6)
 
+#: Containers whose items are had without running anybody's code.
+_PLAIN = (list, tuple, dict)
 _LAZY = (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType)
 
 
@@ -69,7 +75,7 @@ def worth_keeping(seconds: float, nbytes: int, *, local: bool) -> bool:
     return seconds > latency + nbytes / rate
 
 
-def perform(step: Step, take: Callable[[Handle], Any], store: Store, *, local: bool) -> tuple[Outcome, Any]:
+def perform(step: Step, take: Take, store: Store, *, local: bool) -> tuple[Outcome, Any]:
     """Carry one step out, and return what became of it together with its value.
 
     Parameters
@@ -77,7 +83,7 @@ def perform(step: Step, take: Callable[[Handle], Any], store: Store, *, local: b
     step : Step
         What to do.
     take : callable
-        Gives the step's own copy of an input; raises InputMissingError.
+        Gives an input, the step's own copy where its second argument is true; raises InputMissingError.
     store : Store
         Where the result is published if it is kept.
     local : bool
@@ -86,7 +92,9 @@ def perform(step: Step, take: Callable[[Handle], Any], store: Store, *, local: b
     outcome = Outcome(step.id)
     value: Any = None
     try:
-        values = [own_copy(i.value) if type(i) is Literal else take(i) for i in step.inputs]  # type: ignore[arg-type]
+        # Of what is only looked into nothing but what is picked has to be the step's own.
+        picks = step.fn is operator.getitem
+        values = [_given(i, take, copy=not picks) for i in step.inputs]
         args, kwargs = bind(step.args, step.kwargs, step.names, values)
         del values
     except InputMissingError as error:
@@ -120,6 +128,23 @@ def perform(step: Step, take: Callable[[Handle], Any], store: Store, *, local: b
     return outcome, value
 
 
+def _given(given: Handle | Literal, take: Take, *, copy: bool) -> Any:
+    if isinstance(given, Handle):
+        return take(given, copy)
+    return own_copy(given.value) if copy else given.value
+
+
+def _function(step: Step) -> Callable[..., Any]:
+    return _pick if step.fn is operator.getitem else step.fn
+
+
+def _pick(container: Any, item: Any) -> Any:
+    """Do what `operator.getitem` does, and return what is the caller's alone."""
+    if type(container) in _PLAIN:
+        return own_copy(container[item])
+    return own_copy(container)[item]
+
+
 def rests_on(inputs: Iterable[Handle | Literal], broken: set[int]) -> bool:
     """Return whether one of a step's inputs is a result that there is not.
 
@@ -143,7 +168,7 @@ def _failed(outcome: Outcome, error: BaseException, *, retry: bool) -> tuple[Out
 def _call(step: Step, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     if step.timeout is None:
         with task_scope(step.label):
-            return step.fn(*args, **kwargs)
+            return _function(step)(*args, **kwargs)
     return _call_in_time(step, args, kwargs, step.timeout)
 
 
@@ -155,7 +180,7 @@ def _call_in_time(step: Step, args: tuple[Any, ...], kwargs: dict[str, Any], tim
     def call() -> None:
         try:
             with task_scope(step.label):
-                box.append((True, step.fn(*args, **kwargs)))
+                box.append((True, _function(step)(*args, **kwargs)))
         except BaseException as error:  # noqa: BLE001 - raised again where the result is awaited
             box.append((False, error))
         ended.set()

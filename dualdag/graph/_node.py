@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -63,6 +64,11 @@ NO_EXTRA = Extra()
 _LABEL = re.compile(r"[^A-Za-z0-9_.]+")
 
 
+@functools.lru_cache(1024)
+def _readable(label: str) -> str:
+    return _LABEL.sub("_", label).strip("_") or "node"
+
+
 class _Slots:
     # Filled as plain attributes, then turned into a Node by assigning __class__: writing through
     # object.__setattr__ would cost more than all the rest of making a node.
@@ -100,7 +106,7 @@ class Node(_Slots, Generic[R]):
     @property
     def key(self) -> str:
         """The derivation: readable name and 40 hexadecimal digits."""
-        return f"{_LABEL.sub('_', self._op.label).strip('_') or 'node'}-{self._key.hex()}"
+        return f"{_readable(self._op.label)}-{self._key.hex()}"
 
     @property
     def own(self) -> bytes:

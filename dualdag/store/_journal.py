@@ -139,6 +139,9 @@ class RunJournal:
 
 
 def _plain(value: Any) -> Any:
+    # Almost all of a journal.
+    if type(value) is str and value.isascii():
+        return value
     if isinstance(value, dict):
         return {str(key): _plain(one) for key, one in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):

@@ -34,19 +34,21 @@ class Values:
         self._loading: dict[int, threading.Lock] = {}
         self._lock = threading.Lock()
 
-    def take(self, handle: Handle) -> Any:
-        """Return a copy of a value, for one step to change as it likes.
+    def take(self, handle: Handle, copy: bool = True) -> Any:
+        """Return a value for a step.
 
         Parameters
         ----------
         handle : Handle
             Which.
+        copy : bool
+            Whether it is to be the step's own, to change as it likes.
         """
         try:
             value = self.held[handle.id]
         except KeyError:
             value = self._load(handle)
-        return own_copy(value)
+        return own_copy(value) if copy else value
 
     def fetch(self, handle: Handle) -> Any:
         """Return the value itself, which nothing else will take any more.
