@@ -108,11 +108,7 @@ def test_a_resource_that_no_worker_has_names_the_asker(tmp_path):
 def test_dask_that_is_not_installed(tmp_path):
     program = """
         import sys
-        class Block:
-            def find_spec(self, name, path=None, target=None):
-                if name in ("dask", "distributed"):
-                    raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-        sys.meta_path.insert(0, Block())
+        sys.modules["dask"] = sys.modules["distributed"] = None
         import dualdag as dag
         for backend in ("dask", "dask://host:8786", "dask://threads"):
             try:
