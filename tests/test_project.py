@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import json
 import re
 import subprocess
@@ -14,6 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from dualdag import execution
+from dualdag.testing import BackendSuite
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -179,3 +183,19 @@ def test_changes_wait_as_fragments() -> None:
     types = {t["directory"] for t in PROJECT["tool"]["towncrier"]["type"]}
     for fragment in (ROOT / PROJECT["tool"]["towncrier"]["directory"]).glob("*.md"):
         assert re.fullmatch(rf"\+?[\w-]+\.({'|'.join(sorted(types))})(\.\d+)?\.md", fragment.name), fragment.name
+
+
+def test_the_manual_shows_the_backend_that_is_tested() -> None:
+    page = (ROOT / "docs" / "writing-a-backend.md").read_text(encoding="utf-8")
+    source = (ROOT / "tests" / "third_party_backend" / "lineup.py").read_text(encoding="utf-8")
+    assert f'```python title="lineup.py"\n{source}```\n' in page
+    for name in re.findall(r"^    (\w+),$", source, re.MULTILINE):
+        assert name in execution.__all__, name
+
+
+def test_the_table_of_behaviours_has_a_row_for_each() -> None:
+    page = (ROOT / "docs" / "conformance.md").read_text(encoding="utf-8")
+    tests = {name: inspect.getdoc(fn) for name, fn in inspect.getmembers(BackendSuite) if name.startswith("test_")}
+    assert all(tests.values()), [name for name, text in tests.items() if not text]
+    missing = [text for text in tests.values() if f"| {text} |" not in page]
+    assert not missing, f"python .ci/conformance.py writes the table: {missing}"

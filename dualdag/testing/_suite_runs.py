@@ -19,7 +19,7 @@ from dualdag.testing._suite_base import SuiteBase
 __all__ = ["RunTests"]
 
 _INTERRUPTED = """
-import os, sys, time
+import os, signal, sys, time
 from pathlib import Path
 import dualdag as dag
 
@@ -31,6 +31,8 @@ def nap(folder, i):
     return i
 
 if __name__ == "__main__":
+    # Whoever started the tests in the background let them ignore it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     print(sum(dag.run([nap(sys.argv[1], i) for i in range(30)])))
     dag.shutdown()
 """

@@ -14,7 +14,7 @@ __all__ = ["ValueTests"]
 
 
 class ValueTests(SuiteBase):
-    """Values, mutation, size, several runs at once."""
+    """Values, the containers they stand in, and who may change them."""
 
     # Values.
 
@@ -200,7 +200,7 @@ class ValueTests(SuiteBase):
 
     def test_long_chain(self) -> None:
         """A chain of 100,000 tasks passes."""
-        self.needs(self.long, "takes long")
+        self.needs(self.long, "not tried: it takes long")
         node = self.tasks.step(0)
         for _ in range(99_999):
             node = self.tasks.step(node)
@@ -208,6 +208,6 @@ class ValueTests(SuiteBase):
 
     def test_wide_fan_in(self) -> None:
         """A task takes 100,000 results."""
-        self.needs(self.long, "takes long")
+        self.needs(self.long, "not tried: it takes long")
         t = self.tasks
         assert self.run(t.total([t.step(i) for i in range(100_000)])) == 5_000_050_000

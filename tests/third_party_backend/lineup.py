@@ -52,12 +52,12 @@ def work():
     """Run jobs that come through the pipe; what tasks print goes where the driver's own output goes."""
     pipe = Connection(int(sys.argv[1]))
     pipe.send_bytes(b"ready")
-    while True:
-        try:
+    try:
+        while True:
             payload, values = pickle.loads(pipe.recv_bytes())
-        except EOFError:
-            return
-        pipe.send_bytes(pickle.dumps(run_bytes(payload, values)))
+            pipe.send_bytes(pickle.dumps(run_bytes(payload, values)))
+    except (EOFError, OSError):
+        return  # the driver hung up
 
 
 class LineupBackend:
