@@ -114,6 +114,16 @@ class Connection:
                 with suppress(Exception):
                     self.client.unsubscribe_topic(self.topic)
 
+    def mend(self) -> None:
+        """Replace workers of our own cluster that nobody starts again.
+
+        A nanny gives up where its worker ends while it is being started, and with the last one the run would wait
+        for ever; the cluster itself looks only after ``distributed.deploy.lost-worker-timeout``, and starts none.
+        """
+        cluster = self._cluster
+        if cluster is not None and (len(cluster.workers) < len(cluster.worker_spec) or _given_up(cluster)):
+            cluster.loop.add_callback(_start_again, cluster)
+
     def kill(self) -> None:
         """End the processes of a cluster that was started here, whatever they do; their nannies would wait."""
         for nanny in list(getattr(self._cluster, "workers", {}).values()):
@@ -132,6 +142,17 @@ class Connection:
             with suppress(Exception):
                 self._cluster.close(timeout=10)
             here(None)
+
+
+def _given_up(cluster: Any) -> list[Any]:
+    ended = {"closed", "failed"}
+    return [name for name, nanny in list(cluster.workers.items()) if nanny.status.name in ended]
+
+
+def _start_again(cluster: Any) -> None:
+    for name in _given_up(cluster):
+        del cluster.workers[name]
+    cluster.scale(len(cluster.worker_spec))
 
 
 class DaskBackend:

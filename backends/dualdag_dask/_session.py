@@ -26,6 +26,7 @@ from dualdag.execution import (
     time_limit,
     timed_out,
 )
+from dualdag_dask._receipts import Receipts
 from dualdag_dask._resources import Hints, hints
 from dualdag_dask._worker import call_job, end_running, keep, stop_run, take_one
 
@@ -98,6 +99,7 @@ class DaskSession:
         self._connection = connection
         self._client = connection.client
         self._packer = Packer(place)
+        self._receipts = Receipts(connection.own or connection.near)
         self._told: queue.SimpleQueue[tuple[int, bytes, list[int]]] = connection.listen(run.run_id)
         self._queue: deque[tuple[Job, bool]] = deque()
         self._suspects: deque[Job] = deque()
@@ -142,7 +144,7 @@ class DaskSession:
             labels = [(step.id, step.label, step.hold) for step in job.steps]
             message: Any = pickle.dumps(
                 (self._run.run_id, self._connection.topic, self._generation, flight.number, payload, places, labels,
-                 time_limit(job)), protocol=5,
+                 time_limit(job), self._receipts.folder(job)), protocol=5,
             )  # fmt: skip
             if len(message) > _LARGE:
                 message = self._client.scatter(message, hash=False)
@@ -274,6 +276,7 @@ class DaskSession:
                 f"the connection to the Dask scheduler at {self._connection.address} was lost (the client is "
                 f"{self._client.status}): what was finished is kept; see to the scheduler, then run again."
             )
+        self._connection.mend()
         for flight in list(self._flights.values()):
             status = flight.future.status
             if status == "finished":
@@ -284,7 +287,10 @@ class DaskSession:
                 continue
             self._hear()
             if flight.number in self._flights:
-                self._lose(flight)
+                if said := self._receipts.find(flight.number):
+                    self._take((flight.number, said, [-1] * len(flight.job.steps)))
+                else:
+                    self._lose(flight)
 
     def _lose(self, flight: _Flight) -> None:
         """Deal with a job whose worker was lost."""
@@ -411,6 +417,7 @@ class DaskSession:
         self._where.clear()
         self._near.clear()
         self._connection.forget(self._run.run_id)
+        self._receipts.close()
 
 
 def _why(future: Any) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dualdag.execution import Outcome, describe, dump_value, guess_size, run_job
+from dualdag_dask._receipts import claimed, find_receipt, leave_receipt
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -158,26 +159,43 @@ def call_job(message: bytes, *held: Sequence[Kept | None]) -> tuple[Kept | None,
     tuple
         A Kept for each step; None where nobody asks for it.
     """
-    run, topic, generation, number, payload, places, labels, limit = pickle.loads(message)
+    run, topic, generation, number, payload, places, labels, limit, receipts = pickle.loads(message)
     if (run, generation) in _stopped:
         return ()
+    with claimed(receipts, number):
+        if said := find_receipt(receipts, number):
+            _tell(topic, run, number, said, [-1] * len(labels))
+            return ()
+        outcomes, kept = _carry_out((run, generation, number), topic, limit, (payload, places, labels, held))
+        if outcomes is None:
+            return ()
+        empty = all(k is None for k in kept)
+        if empty and receipts:
+            leave_receipt(receipts, number, outcomes)
+    _tell(topic, run, number, outcomes, [-1 if k is None else k.size for k in kept])
+    return () if empty else kept
+
+
+def _carry_out(
+    name: tuple[str, int, int], topic: str, limit: float | None, what: tuple[Any, ...]
+) -> tuple[bytes | None, tuple[Kept | None, ...]]:
+    """Run a job as long as it may run; None where its time was up."""
+    run, _, number = name
     me = threading.get_ident()
     with _lock:
-        _running[me] = (run, generation, number)
+        _running[me] = name
     late = _Watch(topic, run, number, limit) if limit is not None else None
     done = None
     try:
-        done = _run(payload, places, labels, held)
+        done = _run(*what)
     except _TimeUpError:
         pass
     finally:
         told = _leave(me, late)
     if told or done is None:
-        return ()
+        return None, ()
     outcomes, values = done
-    kept = _kept(outcomes, values, labels)
-    _tell(topic, run, number, outcomes, [-1 if k is None else k.size for k in kept])
-    return kept if any(k is not None for k in kept) else ()
+    return outcomes, _kept(outcomes, values, what[2])
 
 
 def _kept(data: bytes, values: list[Any], labels: Sequence[Label]) -> tuple[Kept | None, ...]:

@@ -25,6 +25,8 @@ __all__ = ["Clusters"]
 WORTH, SHORTEST, LONGEST = 40.0, 0.005, 0.05
 #: Seconds that a worker needs for a node beside its function.
 OVERHEAD = 50e-6
+#: A node that takes as long as this has a job of its own, so that a lost worker costs no more than it was at.
+LONG = 0.01
 #: Nodes of a cluster at the most: past it little is gained, and a lost worker costs all of them.
 MOST = 512
 #: Clusters per slot that what is ready is divided into at the least, as far as each is worth its price.
@@ -208,7 +210,7 @@ class Clusters:
         if not self.target or not self._may_share(i):
             return None
         cost = self.expected(i)
-        return None if cost is None or cost > self.target else cost
+        return None if cost is None or cost > self.target or cost >= LONG else cost
 
     def _may_share(self, i: int) -> bool:
         if i in self._run.alone or i in self._run.attempts:
