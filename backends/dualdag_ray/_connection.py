@@ -10,12 +10,14 @@ import logging
 import signal
 import sys
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dualdag.config import environment, put_back_environment
 from dualdag.errors import BackendError, BackendNotInstalledError
 from dualdag.execution import in_lasting_thread
 from dualdag_ray._knock import knock
+from dualdag_ray._watch import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,12 +71,15 @@ class Connection:
         Whether the cluster is ours too.
     address : str
         For messages.
+    watch : Watch, optional
+        What ends the cluster if this process is killed.
     """
 
-    def __init__(self, before: Before | None, *, started: bool, address: str) -> None:
+    def __init__(self, before: Before | None, *, started: bool, address: str, watch: Watch | None = None) -> None:
         ray = engine()
 
         self.before = before
+        self._watch = watch
         self.started = started
         self.address = address
         context = ray.get_runtime_context()
@@ -100,6 +105,8 @@ class Connection:
             ray = engine()
 
             ray.shutdown()
+        if self._watch is not None:
+            self._watch.close()
         self.before.put_back()
         self.before = None
 
@@ -131,10 +138,12 @@ def connect(url: str, workers: int, options: Mapping[str, Any]) -> Connection:
     given = {**quiet, **options}
     address = url if "://" in url else given.pop("address", None) or before.environment.get("RAY_ADDRESS") or "local"
     given.pop("address", None)
+    watch = None
     try:
         if address == "local":
             given = {"include_dashboard": False, "num_cpus": workers or None, **given}
-            init(address="local", **given)
+            context = init(address="local", **given)
+            watch = Watch(Path(context.address_info["session_dir"]).name)
         else:
             knock(address)
             init(address=address, **given)
@@ -147,7 +156,7 @@ def connect(url: str, workers: int, options: Mapping[str, Any]) -> Connection:
         before.put_back()
         raise _refused(address, error) from error
     before.changed()
-    return Connection(before, started=address == "local", address=address)
+    return Connection(before, started=address == "local", address=address, watch=watch)
 
 
 def _same_cluster(url: str) -> None:
