@@ -9,6 +9,7 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any
 
+from benchmarks import _engine_memory
 from benchmarks._engine_work import WORKS
 from benchmarks._harness import child, spread, verdict
 
@@ -123,3 +124,4 @@ def figure(name: str, repeat: int) -> list[Row]:
 
 
 FIGURES: dict[str, Callable[[int], list[Row]]] = {name: functools.partial(figure, name) for name in WORKS}
+FIGURES["memory"] = _engine_memory.figure
