@@ -170,8 +170,8 @@ def _same_cluster(url: str) -> None:
         )
 
 
-def init(**given: Any) -> None:
-    """Call `ray.init` in a thread that lasts: what Ray starts dies with the thread that started it.
+def init(**given: Any) -> Any:
+    """Return what `ray.init` gives, called in a thread that lasts: what Ray starts dies with the thread that started it.
 
     Parameters
     ----------
@@ -180,9 +180,8 @@ def init(**given: Any) -> None:
     """
     ray = engine()
     if threading.current_thread() is threading.main_thread():
-        ray.init(**given)
-    else:
-        in_lasting_thread(lambda: ray.init(**given))
+        return ray.init(**given)
+    return in_lasting_thread(lambda: ray.init(**given))
 
 
 def _refused(address: str, error: Exception) -> BackendError:
