@@ -171,7 +171,7 @@ def _same_cluster(url: str) -> None:
 
 
 def init(**given: Any) -> Any:
-    """Return what `ray.init` gives, called in a thread that lasts: what Ray starts dies with the thread that started it.
+    """Return what `ray.init` gives, called in a thread that lasts: what Ray starts dies with the one that started it.
 
     Parameters
     ----------
