@@ -83,7 +83,9 @@ def test_next_run_recomputes_what_was_in_flight(place, drivers, tmp_path):
 
 
 @pytest.mark.parametrize("whom", ["the driver", "its group"])
-def test_ctrl_c(place, whom, drivers, tmp_path):
+def test_ctrl_c(place, whom, drivers, full, tmp_path):
+    if whom == "the driver" and not full:
+        pytest.skip("takes long: with --full")
     cluster = place[2]
     driver, marks = start(drivers, place, tmp_path, 0.05, 40)
     own = [one for pid, one in driver.family().items() if pid != driver.process.pid]

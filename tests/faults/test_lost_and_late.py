@@ -12,7 +12,9 @@ CALLS = {"processes": 2, "ray": 2, "dask": 4}
 
 
 @pytest.mark.parametrize("retries", [0, 1])
-def test_a_node_that_ends_its_process(engine, retries, drivers, tmp_path):
+def test_a_node_that_ends_its_process(engine, retries, drivers, full, tmp_path):
+    if not retries and not full:
+        pytest.skip("takes long: with --full")
     driver = drivers(engine)
     assert driver.hear() == {"ready": True}
     marks = rig.Marks(tmp_path / "marks")
