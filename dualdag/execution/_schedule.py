@@ -320,7 +320,9 @@ class Scheduler:
         node, policy = graph.nodes[i], run.policy(i)
         values = state.value_inputs(i)
         hold = True
-        if len(inside) > 1 and run.session.publishes:
+        # Of what was made before it may show that it gives something else each time; then it is kept.
+        known = state.digest[i] is not None or i in self.plan.recipes
+        if len(inside) > 1 and run.session.publishes and not known:
             hold = state.asked[i] > sum([user in inside for user in state.users[i]])
             if not hold:
                 self.loose.add(i)
