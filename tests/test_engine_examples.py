@@ -66,6 +66,20 @@ def test_backend_by_the_variable_alone(example: str, backend: str, tmp_path: Pat
         assert dualdag(tmp_path, "run", flow, DUALDAG_BACKEND=other)["executed"] == 0
 
 
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("engine", ["dask", "ray"])
+def test_flights_give_equal_bytes(engine: str, tmp_path: Path) -> None:
+    pytest.importorskip(ENGINES[engine])
+    digests = {}
+    for backend in ("local", engine):
+        folder = tmp_path / backend
+        folder.mkdir()
+        dualdag(folder, "run", str(EXAMPLES / "flights" / "flow.py"), DUALDAG_BACKEND=backend)
+        digests[backend] = {row["name"]: row["digest"] for row in dualdag(folder, "ls")}
+    assert len(digests["local"]) == 5
+    assert digests[engine] == digests["local"]
+
+
 def test_blocks_that_do_not_fill_the_table(tmp_path: Path) -> None:
     flow = str(EXAMPLES / "lcs" / "flow.py")
     assert dualdag(tmp_path, "run", flow, "--param", "length=130")["executed"] == 9 + 2

@@ -230,7 +230,8 @@ def chosen_flow(arguments: tuple[str, ...], given: Mapping[str, str], command: s
             loaded = load_flow(flow, given)
     except _errors.UsersError as error:
         if isinstance(error.__cause__, SystemExit):
-            raise click.UsageError(f"{flow} ended the program (sys.exit) while it was imported.") from error
+            said = f": {error.__cause__.code}" if isinstance(error.__cause__.code, str) else "."
+            raise click.UsageError(f"{flow} ended the program (sys.exit) while it was imported{said}") from error
         raise
     return flow, loaded.select(names)
 

@@ -149,7 +149,7 @@ def test_a_flow_that_is_no_python():
 def test_a_flow_that_exits():
     done = dualdag("run", flow("sys.exit('bye')\n"))
     assert done.returncode == 2
-    assert done.stderr.startswith("error: flow.py ended the program")
+    assert done.stderr.startswith("error: flow.py ended the program (sys.exit) while it was imported: bye")
 
 
 NOISY = """

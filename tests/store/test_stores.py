@@ -126,7 +126,16 @@ DECODES = {"store/_codecs.py"}
 #: what was registered) and never see stored bytes.
 PIPES = {
     f"execution/{name}.py"
-    for name in ("_classes", "_payload", "_failures", "_copies", "embedded/_worker", "embedded/_processes")
+    for name in (
+        "_bytes",
+        "_classes",
+        "_payload",
+        "_piped",
+        "_failures",
+        "_copies",
+        "embedded/_processes",
+        "embedded/_worker",
+    )  # fmt: skip
 }
 
 
