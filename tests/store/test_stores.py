@@ -135,7 +135,7 @@ PIPES = {
         "_copies",
         "embedded/_processes",
         "embedded/_worker",
-    )  # fmt: skip
+    )
 }
 
 
