@@ -17,6 +17,9 @@ __all__ = ["connect", "here", "start"]
 #: Seconds that a scheduler is given to answer.
 _ANSWER = 7
 
+#: More workers than are ever lost in a run.
+_TRUSTED = 1_000_000
+
 _lock = threading.Lock()
 _plain: Any = None
 _ours = 0
@@ -143,7 +146,29 @@ def start(workers: int, options: dict[str, Any]) -> tuple[Any, Any]:
         raise BackendError(
             f"a Dask cluster of {workers} processes could not be started on this machine: {error}"
         ) from error
+    cluster.scheduler.add_plugin(_trust(cluster.scheduler))
     return Client(cluster, set_as_default=False), cluster  # type: ignore[no-untyped-call]
+
+
+def _trust(scheduler: Any) -> Any:
+    """Return a plugin that lets no task be blamed for lost workers once it gave its value.
+
+    Dask makes lost values again, and where a worker is lost meanwhile it blames whatever waited there.  A task
+    that fails so after its users had its value is not looked at when those are to be made again: they are put to
+    wait for it, and wait for ever.
+
+    See https://distributed.dask.org/en/stable/plugins.html#scheduler-plugins
+    """
+    from distributed import SchedulerPlugin
+
+    class Trust(SchedulerPlugin):
+        name = "dualdag-trust"
+
+        def transition(self, key: Any, start: str, finish: str, *args: Any, **kwargs: Any) -> None:
+            if finish == "memory" and key in scheduler.tasks:
+                scheduler.tasks[key].suspicious = -_TRUSTED
+
+    return Trust()
 
 
 def here(change: int | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import pickle
 import queue
 import time
@@ -9,7 +10,7 @@ from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from dualdag.errors import BackendError, CodecError, DualdagError, WorkerLostError
+from dualdag.errors import BackendError, CodecError, WorkerLostError
 from dualdag.execution import (
     Handle,
     InputMissingError,
@@ -18,8 +19,6 @@ from dualdag.execution import (
     Packer,
     Place,
     RunInfo,
-    dump_value,
-    load_value,
     not_sent,
     resubmits,
     still_stale,
@@ -28,7 +27,8 @@ from dualdag.execution import (
 )
 from dualdag_dask._receipts import Receipts
 from dualdag_dask._resources import Hints, hints
-from dualdag_dask._worker import call_job, end_running, keep, stop_run, take_one
+from dualdag_dask._values import LARGE, Values
+from dualdag_dask._worker import call_job, end_running, stop_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -39,14 +39,10 @@ __all__ = ["DaskSession"]
 
 #: Jobs of one call at the most: the price of a call is shared, and the first of them starts no later.
 _BATCH = 256
-#: Messages larger than this are put on a worker by themselves: the graph goes through the scheduler.
-_LARGE = 1_000_000
 #: How often futures are looked at, for what brings no event: a lost worker, a lost connection.
 _LOOK_UP = 0.2
 #: How long a future may be finished without its event.
 _LATE = 5.0
-#: What is brought together with a value that is asked for, as more are mostly asked for next.
-_TOGETHER, _TOGETHER_BYTES = 512, 4_000_000
 
 
 class _Flight:
@@ -61,17 +57,6 @@ class _Flight:
         self.alone = alone
         self.future: Any = None
         self.finished = 0.0
-
-
-class _Held:
-    """The values of a job, as long as one of them may be asked for."""
-
-    __slots__ = ("future", "ids", "sizes")
-
-    def __init__(self, future: Any, ids: set[int], sizes: list[int]) -> None:
-        self.future = future
-        self.ids = ids
-        self.sizes = sizes
 
 
 class DaskSession:
@@ -99,17 +84,15 @@ class DaskSession:
         self._connection = connection
         self._client = connection.client
         self._packer = Packer(place)
+        self._numbers = itertools.count(1)
+        self._values = Values(run, connection.client, self._packer, self._numbers)
         self._receipts = Receipts(connection.own or connection.near)
         self._told: queue.SimpleQueue[tuple[int, bytes, list[int]]] = connection.listen(run.run_id)
         self._queue: deque[tuple[Job, bool]] = deque()
         self._suspects: deque[Job] = deque()
         self._flights: dict[int, _Flight] = {}
-        self._where: dict[int, tuple[int, int]] = {}
-        self._held: dict[int, _Held] = {}
-        self._near: dict[int, bytes | Any] = {}
         self._lost: dict[int, int] = {}
         self._done: list[Outcome] = []
-        self._number = 0
         self._generation = 0
         self._looked = time.monotonic()
 
@@ -136,17 +119,17 @@ class DaskSession:
         for job, alone in batch:
             try:
                 payload, handles = self._packer.pack(job)
-                places, sources = self._places(handles)
+                places, sources = self._values.places(handles)
             except (CodecError, InputMissingError) as error:
                 self._done.extend(not_sent(job, error))
                 continue
-            flight = _Flight(self._next(), job, self._generation, alone)
+            flight = _Flight(next(self._numbers), job, self._generation, alone)
             labels = [(step.id, step.label, step.hold) for step in job.steps]
             message: Any = pickle.dumps(
                 (self._run.run_id, self._connection.topic, self._generation, flight.number, payload, places, labels,
                  time_limit(job), self._receipts.folder(job)), protocol=5,
             )  # fmt: skip
-            if len(message) > _LARGE:
+            if len(message) > LARGE:
                 message = self._client.scatter(message, hash=False)
                 sources.append(message)
                 message = TaskRef(message.key)
@@ -165,42 +148,6 @@ class DaskSession:
                 flight = flights[key]
                 flight.future = future
                 self._flights[flight.number] = flight
-
-    def _next(self) -> int:
-        self._number += 1
-        return self._number
-
-    def _places(self, handles: list[Handle]) -> tuple[list[tuple[int, int, int]], list[Any]]:
-        """Say where a job's values are: index of the source, place in it, number; and the sources."""
-        numbers: dict[int, int] = {}
-        places = []
-        for handle in handles:
-            if handle.id not in self._where or self._gone(handle):
-                self._bring(handle)
-            number, place = self._where[handle.id]
-            source = numbers.setdefault(number, len(numbers))
-            places.append((source, place, handle.id))
-        return places, [self._held[number].future for number in numbers]
-
-    def _gone(self, handle: Handle) -> bool:
-        """Return whether what the driver gave to workers was lost with them: Dask can't make that again."""
-        if handle.id >= 0 and handle.checksum is None:
-            return False
-        return self._held[self._where[handle.id][0]].future.status in {"cancelled", "lost", "error"}
-
-    def _bring(self, handle: Handle) -> None:
-        """Give workers a value that only the driver reaches; once."""
-        from dask._task_spec import Task
-
-        data = dump_value(self._packer.shared.value(handle, self._load))
-        number = self._next()
-        key = ("dualdag-value", self._run.run_id, number)
-        if len(data) > _LARGE:
-            future = self._client.scatter([keep(data)], hash=False)[0]
-        else:
-            future = self._client.get({key: Task(key, keep, data)}, [key], sync=False)[0]
-        self._where[handle.id] = number, 0
-        self._held[number] = _Held(future, {handle.id}, [len(data)])
 
     # What comes back.
 
@@ -254,8 +201,7 @@ class DaskSession:
             if size >= 0:
                 ids[outcome.id] = place
         if ids:
-            self._held[number] = _Held(flight.future, set(ids), sizes)
-            self._where.update({id_: (number, place) for id_, place in ids.items()})
+            self._values.add(number, flight.future, ids, sizes)
         else:
             flight.future.release()
         self._done.extend(outcomes)
@@ -277,13 +223,15 @@ class DaskSession:
                 f"{self._client.status}): what was finished is kept; see to the scheduler, then run again."
             )
         self._connection.mend()
+        erred = [flight.future for flight in self._flights.values() if flight.future.status == "error"]
+        failed = {future.key for future in self._values.make_again(erred)}
         for flight in list(self._flights.values()):
             status = flight.future.status
             if status == "finished":
                 flight.finished = flight.finished or now
                 if now - flight.finished < _LATE:
                     continue
-            elif status not in {"error", "cancelled"}:
+            elif status != "cancelled" and flight.future.key not in failed:
                 continue
             self._hear()
             if flight.number in self._flights:
@@ -318,59 +266,10 @@ class DaskSession:
     # Values.
 
     def fetch(self, handle: Handle) -> Any:
-        if handle.id in self._near:
-            return load_value(self._near[handle.id])
-        if handle.id not in self._where:
-            return self._load(handle)
-        number, place = self._where[handle.id]
-        try:
-            self._gather(number, place, handle.id)
-        except DualdagError:
-            raise
-        except Exception as error:
-            raise InputMissingError(handle, error) from error
-        return load_value(self._near.pop(handle.id))
-
-    def _gather(self, number: int, place: int, id_: int) -> None:
-        """Bring one value here, and small ones that are likely to be asked for next."""
-        from dask._task_spec import Task, TaskRef
-
-        wanted = [(id_, number, place)]
-        room = _TOGETHER_BYTES - max(0, self._held[number].sizes[place])
-        for other, (n, p) in self._where.items():
-            if len(wanted) >= _TOGETHER or room <= 0:
-                break
-            size = self._held[n].sizes[p]
-            if other != id_ and other not in self._near and size <= room // 16:
-                wanted.append((other, n, p))
-                room -= size
-        graph = {}
-        for _, n, p in wanted:
-            key = ("dualdag-fetch", self._run.run_id, self._next())
-            graph[key] = Task(key, take_one, TaskRef(self._held[n].future.key), p)
-        found = self._client.get(graph, list(graph))
-        for (other, _, _), data in zip(wanted, found, strict=True):
-            self._near[other] = data
-
-    def _load(self, handle: Handle) -> Any:
-        if handle.checksum is None:
-            raise InputMissingError(handle, LookupError(f"value {handle.id} of this run was let go of"))
-        try:
-            return self._run.store.load(handle.checksum, handle.codec)
-        except DualdagError as error:
-            raise InputMissingError(handle, error) from error
+        return self._values.fetch(handle)
 
     def release(self, ids: Iterable[int]) -> None:
-        for id_ in ids:
-            self._near.pop(id_, None)
-            number, _ = self._where.pop(id_, (-1, -1))
-            held = self._held.get(number)
-            if held is None:
-                continue
-            held.ids.discard(id_)
-            if not held.ids:
-                held.future.release()
-                del self._held[number]
+        self._values.release(ids)
 
     # The end.
 
@@ -410,12 +309,8 @@ class DaskSession:
                 self._ask(end_running, self._run.run_id)
         for flight in self._flights.values():
             flight.future.release()
-        for held in self._held.values():
-            held.future.release()
         self._flights.clear()
-        self._held.clear()
-        self._where.clear()
-        self._near.clear()
+        self._values.close()
         self._connection.forget(self._run.run_id)
         self._receipts.close()
 

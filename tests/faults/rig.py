@@ -230,6 +230,7 @@ def quiet(marks):
 class Killer:
     """Kills workers that are at work, at random moments, each time over another node.
 
+    `begun` sums up how many nodes each of the kills found begun: what a kill can cost at the most.
     A node whose worker is lost each time it runs can't be told from one that ends its process.
     """
 
@@ -240,6 +241,7 @@ class Killer:
         self.dice = dice
         self.span = span
         self.hit = []
+        self.begun = 0
 
     def strike(self, over):
         """Kill at the moments drawn, counted in nodes that ended; stop when the run is over."""
@@ -261,4 +263,5 @@ class Killer:
         except ProcessLookupError:
             return False
         self.hit.append(name)
+        self.begun += len(self.marks.begun())
         return True

@@ -77,3 +77,27 @@ def test_values_that_were_not_kept_are_held_outside_workers(engine, drivers, ful
         most = max(most, marks.again())
         assert marks.again() <= len(killer.hit), (seed, killer.hit)
     print(json.dumps({"engine": engine, "not kept": True, "kills": kills, "run again at most in one run": most}))
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("engine", ["dask"], indirect=True)
+def test_values_that_were_not_kept_are_made_again_with_what_they_need(engine, drivers, full, tmp_path):
+    """A worker of Dask's takes the values it holds with it.
+
+    Dask makes them again, and for that also what they were made of where that was let go of.  So a kill costs at
+    the most what was begun before it, however few of those values the worker held; the answer is right, and no
+    node fails because another's value was being made again on a worker that was killed too.
+    """
+    driver = drivers(engine)
+    assert driver.hear() == {"ready": True}
+    kills = most = 0
+    for seed in [2, *seeds(full, 0)]:
+        folder = tmp_path / f"{seed}-{kills}"
+        said, killer, marks = run_under_fire(driver, folder, seed, seconds=0.012, keep=False)
+        assert said == {"value": fault_work.answer()}, (seed, killer.hit)
+        assert len(marks.begun()) == fault_work.SIZE
+        kills += len(killer.hit)
+        most = max(most, marks.again())
+        assert marks.again() <= killer.begun, (seed, killer.hit, marks.begun().most_common(6))
+    assert kills
+    print(json.dumps({"engine": engine, "not kept": True, "kills": kills, "run again at most in one run": most}))
