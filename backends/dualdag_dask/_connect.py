@@ -131,6 +131,7 @@ def start(workers: int, options: dict[str, Any]) -> tuple[Any, Any]:
         "dashboard_address": ":0",
         "silence_logs": logging.CRITICAL + 1,
         "env": inner_environment(workers),
+        "preload": ["dualdag_dask._preload"],
         "scheduler_kwargs": {"allowed_failures": 1, "dashboard": False},
     }
     from distributed import Nanny, Worker

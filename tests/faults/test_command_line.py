@@ -26,7 +26,7 @@ def test_ctrl_c_and_on_again(engine, tmp_path):
     command = [sys.executable, "-m", "dualdag", "run", str(flow), "--backend", engine, "--workers", "2"]
     env = {k: v for k, v in os.environ.items() if k not in {"RAY_ADDRESS", "DASK_SCHEDULER_ADDRESS"}}
     env |= {
-        "FAULT_MARKS": str(marks.path), "PYTHONPATH": os.pathsep.join([str(rig.HERE), env["PYTHONPATH"]]),
+        "FAULT_MARKS": str(marks.path), "PYTHONPATH": os.pathsep.join(filter(None, [str(rig.HERE), env.get("PYTHONPATH")])),
         "RAY_object_store_memory": "200000000",
     }  # fmt: skip
     child = subprocess.Popen(
