@@ -5,6 +5,7 @@
 - ``python``: executed, all in one namespace; one that holds ``>>>`` is compared with what it shows.
 - ``python`` or another language with ``title="name"``: written to that file.
 - ``sh``: executed by bash, stopped at the first command that fails.
+- ``python needs=NAME``: the same, where that package is installed;
 - ``sh no-run`` and every other language: only read.
 
 ``python .ci/blocks.py --setup N`` prints line N of the README's first ``sh`` block instead.
@@ -13,6 +14,7 @@
 from __future__ import annotations
 
 import doctest
+import importlib.util
 import os
 import re
 import subprocess
@@ -24,6 +26,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 _FENCE = re.compile(r"^```(\S*)[ \t]*(.*)$")
+_NEEDS = re.compile(r"needs=(\w+)")
 _TITLE = re.compile(r'title="([^"]+)"')
 
 
@@ -78,8 +81,13 @@ def run_page(path: Path) -> None:
             Path(title[1]).write_text(block.text, encoding="utf-8")
         elif block.language == "sh" and "no-run" not in block.info:
             _shell(block, path)
-        elif block.language == "python":
+        elif block.language == "python" and _has(block):
             _python(block, path, space)
+
+
+def _has(block: Block) -> bool:
+    needs = _NEEDS.search(block.info)
+    return needs is None or importlib.util.find_spec(needs[1]) is not None
 
 
 def _shell(block: Block, path: Path) -> None:
