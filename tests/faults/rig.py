@@ -67,6 +67,11 @@ class Marks:
         return sum(begun.values()) - len(begun)
 
 
+def hear_ctrl_c():
+    """Let a child hear SIGINT, which whatever runs in the background of a shell is told to ignore."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Driver:
     """A driver process; it leads a session of its own, as under a terminal."""
 
@@ -81,7 +86,7 @@ class Driver:
         command = [sys.executable, str(HERE / program), engine, *args] if program else list(args)
         self.process = subprocess.Popen(
             command, env=env, cwd=cwd or self.folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors,
-            text=True, start_new_session=True,
+            text=True, start_new_session=True, preexec_fn=hear_ctrl_c,
         )  # fmt: skip
         self.began = time.time()
         self.junk = []

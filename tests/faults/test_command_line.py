@@ -31,7 +31,7 @@ def test_ctrl_c_and_on_again(engine, tmp_path):
     }  # fmt: skip
     child = subprocess.Popen(
         command, cwd=tmp_path, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        start_new_session=True,
+        start_new_session=True, preexec_fn=rig.hear_ctrl_c,
     )  # fmt: skip
     rig.until(lambda: len(marks.ended()) >= 40, what="the first part of the run")
     family = psutil.Process(child.pid).children(recursive=True)
