@@ -115,13 +115,27 @@ class Cluster:
             self._join()
         else:
             self._begin()
-        with _quiet():
-            _ray("ray.workflow").init()
+        self._manage()
         total = ray.cluster_resources()
         self.resources: Mapping[str, float] = total
         self.slots = max(1, int(total.get("CPU", 1)))
         here = ray.util.get_node_ip_address()
         self.local = self._ours or all(node["NodeManagerAddress"] == here for node in ray.nodes() if node["Alive"])
+
+    def _manage(self) -> None:
+        """Have the actor that manages workflows; one whose process was lost is made again."""
+        lost = _ray("ray.exceptions").RayActorError
+        for left in (2, 1, 0):
+            try:
+                with _quiet():
+                    _ray("ray.workflow").init()
+            except lost as error:
+                if left:
+                    continue
+                raise BackendError(
+                    f"Ray's manager of workflows does not stay alive ({error}): see Ray's logs, or use backend='ray'."
+                ) from error
+            return
 
     def _begin(self) -> None:
         """Start a Ray on this machine, with a storage for the workflows that ends with it."""
