@@ -19,11 +19,11 @@ from dualdag.execution import (
     Packer,
     Place,
     RunInfo,
+    late,
     not_sent,
     resubmits,
     still_stale,
     time_limit,
-    timed_out,
 )
 from dualdag_dask._receipts import Receipts
 from dualdag_dask._resources import Hints, hints
@@ -207,12 +207,8 @@ class DaskSession:
         self._done.extend(outcomes)
 
     def _late(self, flight: _Flight) -> None:
-        step = flight.job.steps[0]
         flight.future.release()
-        error = timed_out(step.label, step.site, step.timeout or 0.0)
-        retry = isinstance(error, step.retry_on)
-        self._done.append(Outcome(step.id, "failed", error=error, retry=retry, seconds=step.timeout or 0.0))
-        self._done.extend(Outcome(other.id, "skipped") for other in flight.job.steps[1:])
+        self._done.extend(late(flight.job, time_limit(flight.job) or 0.0))
 
     def _look_up(self) -> None:
         """Look for jobs that bring no event any more."""

@@ -21,13 +21,13 @@ from dualdag.execution import (
     Outcome,
     Packer,
     Step,
+    late,
     load_value,
     not_sent,
     resubmits,
     still_stale,
     thaw,
     time_limit,
-    timed_out,
 )
 from dualdag_ray._remote import LATE, UnreadableInputError
 from dualdag_ray._shape import Shape, shape_of
@@ -220,7 +220,7 @@ class RaySession:
     def _take(self, flight: _Flight, answer: bytes) -> None:
         job = flight.job
         if answer == LATE:
-            self._late(job)
+            self._done.extend(late(job, time_limit(job) or 0.0))
             return
         outcomes: list[Outcome]
         outcomes, sizes = pickle.loads(answer)
@@ -242,15 +242,6 @@ class RaySession:
                 self._sizes[fn] = max(sizes[k], self._sizes.get(fn, 0))
             self._done.append(outcome)
         self._mean += 0.2 * (max(seconds, 1e-4) - self._mean)
-
-    def _late(self, job: Job) -> None:
-        if len(job.steps) > 1:
-            self._done.extend(Outcome(step.id, "skipped") for step in job.steps)
-            return
-        step = job.steps[0]
-        error = timed_out(step.label, step.site, step.timeout or 0.0)
-        retry = isinstance(error, step.retry_on)
-        self._done.append(Outcome(step.id, "failed", error=error, retry=retry, seconds=step.timeout or 0.0))
 
     def _lose(self, flight: _Flight, error: BaseException) -> None:
         """Deal with a job that Ray gave up: its worker was lost, or what it takes or gives can't travel."""

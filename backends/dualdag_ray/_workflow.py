@@ -34,11 +34,11 @@ from dualdag.execution import (
     RunInfo,
     Shared,
     check_environments,
+    late,
     not_sent,
     resubmits,
     still_stale,
     time_limit,
-    timed_out,
 )
 from dualdag_ray._workflow_cluster import Cluster, require_workflows
 from dualdag_ray._workflow_task import gather, run_in_store
@@ -275,13 +275,7 @@ class _WorkflowSession:
                 continue
             del self._flying[ref]
             self._cluster.cancel(flying.workflow)
-            steps = flying.job.steps
-            if len(steps) > 1:
-                self._done.extend(Outcome(step.id, "skipped") for step in steps)
-                continue
-            error = timed_out(steps[0].label, steps[0].site, steps[0].timeout or 0.0)
-            retry = isinstance(error, steps[0].retry_on)
-            self._done.append(Outcome(steps[0].id, "failed", error=error, retry=retry, seconds=flying.timeout))
+            self._done.extend(late(flying.job, flying.timeout))
 
     def fetch(self, handle: Handle) -> Any:
         checksum, codec = self._tokens.get(handle.id, (handle.checksum, handle.codec))

@@ -12,7 +12,7 @@ from dualdag.execution._payload import Packer, Place, place_of, run_job
 from dualdag.execution._piped import run_bytes
 from dualdag.execution._protocol import Backend, Handle, Job, Literal, Outcome, RunInfo, Session, Step
 from dualdag.execution._reach import on_this_machine, shared_with_processes
-from dualdag.execution._refusals import not_sent, resubmits, still_stale, time_limit
+from dualdag.execution._refusals import late, not_sent, resubmits, still_stale, time_limit
 from dualdag.execution._result import ArtifactRow, Event, Listener, RunResult, as_group
 from dualdag.execution._shared import Shared
 from dualdag.execution._table import door, get_backend, shutdown
@@ -47,6 +47,7 @@ __all__ = [
     "guess_size",
     "in_lasting_thread",
     "inner_environment",
+    "late",
     "load_value",
     "not_sent",
     "on_this_machine",

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from dualdag.errors import CodecError
 from dualdag.execution._protocol import Outcome
-from dualdag.execution._work import InputMissingError
+from dualdag.execution._work import InputMissingError, timed_out
 
 if TYPE_CHECKING:
     from dualdag.errors import DualdagError
     from dualdag.execution._protocol import Job, Step
 
-__all__ = ["not_sent", "resubmits", "still_stale", "time_limit"]
+__all__ = ["late", "not_sent", "resubmits", "still_stale", "time_limit"]
 
 
 def time_limit(job: Job) -> float | None:
@@ -59,6 +59,25 @@ def not_sent(job: Job, error: DualdagError | InputMissingError) -> list[Outcome]
     if isinstance(error, InputMissingError):
         return [Outcome(number, "missing", error=error.reason, detail=error.handle.id)]
     return [Outcome(number, "failed", error=error)]
+
+
+def late(job: Job, seconds: float) -> list[Outcome]:
+    """Return the outcomes of a job that took longer than it may.
+
+    Of several steps it is not known which it was, and the driver gives each a job of its own.
+
+    Parameters
+    ----------
+    job : Job
+        What was ended, or is left to itself.
+    seconds : float
+        How long it had.
+    """
+    if len(job.steps) > 1:
+        return [Outcome(step.id, "skipped") for step in job.steps]
+    step = job.steps[0]
+    error = timed_out(step.label, step.site, step.timeout or 0.0)
+    return [Outcome(step.id, "failed", error=error, retry=isinstance(error, step.retry_on), seconds=seconds)]
 
 
 def still_stale(step: Step, outcome: Outcome) -> Outcome:

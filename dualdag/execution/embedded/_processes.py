@@ -21,8 +21,8 @@ from dualdag.execution._inner import inner_environment
 from dualdag.execution._payload import Packer, Place
 from dualdag.execution._protocol import Handle, Job, Outcome, RunInfo
 from dualdag.execution._reach import on_this_machine, shared_with_processes
-from dualdag.execution._refusals import not_sent, resubmits, still_stale, time_limit
-from dualdag.execution._work import InputMissingError, timed_out
+from dualdag.execution._refusals import late, not_sent, resubmits, still_stale, time_limit
+from dualdag.execution._work import InputMissingError
 from dualdag.execution.embedded._pool import Pool, Worker
 from dualdag.execution.embedded._worker import LARGE, READY
 
@@ -259,12 +259,7 @@ class _ProcessesSession:
                 continue
             self._busy.remove(busy)
             self._drop(busy)
-            step = job.steps[0]
-            error = timed_out(step.label, step.site, step.timeout or 0.0)
-            seconds = now - busy.started
-            retry = isinstance(error, step.retry_on)
-            self._done.append(Outcome(step.id, "failed", error=error, retry=retry, seconds=seconds))
-            self._done.extend(Outcome(other.id, "skipped") for other in job.steps[1:])
+            self._done.extend(late(job, now - busy.started))
 
     def fetch(self, handle: Handle) -> Any:
         found = self._values.get(handle.id)
