@@ -157,9 +157,13 @@ class RaySession:
         held = [k for k, step in enumerate(job.steps) if step.hold]
         if not self.shares or len(held) < 2:
             return tuple([(k,) for k in held])
-        small = tuple([k for k in held if self._sizes.get(id(job.steps[k].fn), math.inf) <= self._small])
-        alone = [(k,) for k in held if k not in set(small)]
-        return (small, *alone) if small else tuple(alone)
+        small, alone = [], []
+        for k in held:
+            if self._sizes.get(id(job.steps[k].fn), math.inf) <= self._small:
+                small.append(k)
+            else:
+                alone.append((k,))
+        return (tuple(small), *alone) if small else tuple(alone)
 
     def _function(self, shape: Shape, returns: int) -> Any:
         found = self._options.get((shape, returns))
