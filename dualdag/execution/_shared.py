@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-from contextlib import suppress
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from dualdag.execution._protocol import Handle
+from dualdag.execution._work import told_size
 from dualdag.graph import nodes_in
 from dualdag.store import dump_pickle
 
@@ -43,15 +42,7 @@ def _own_size(value: Any) -> int:
         return len(value)
     if type(value) in _KINDS:
         return 8 * len(value)
-    with suppress(Exception):
-        pandas = sys.modules.get("pandas")
-        if pandas is not None and isinstance(value, pandas.DataFrame):
-            return int(value.memory_usage(deep=False).sum())
-        for name in ("nbytes", "estimated_size"):
-            size = getattr(value, name, None)
-            if size is not None:
-                return int(size() if callable(size) else size)
-    return 0
+    return told_size(value) or 0
 
 
 class Shared:

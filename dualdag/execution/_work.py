@@ -305,13 +305,13 @@ def publish(label: str, site: object, outcome: Outcome, value: Any, store: Store
     outcome.nbytes = saved.nbytes
 
 
-def guess_size(value: Any) -> int:
-    """Return about how many bytes a value takes, without encoding it.
+def told_size(value: Any) -> int | None:
+    """Return how many bytes a frame or an array says that it takes; None for what does not say.
 
     Parameters
     ----------
     value : object
-        Any value; frames, arrays and text tell at once, containers by their first items.
+        Any value.
     """
     with suppress(Exception):
         pandas = sys.modules.get("pandas")
@@ -321,6 +321,21 @@ def guess_size(value: Any) -> int:
             size = getattr(value, name, None)
             if size is not None:
                 return int(size() if callable(size) else size)
+    return None
+
+
+def guess_size(value: Any) -> int:
+    """Return about how many bytes a value takes, without encoding it.
+
+    Parameters
+    ----------
+    value : object
+        Any value; frames, arrays and text tell at once, containers by their first items.
+    """
+    told = told_size(value)
+    if told is not None:
+        return told
+    with suppress(Exception):
         if isinstance(value, (bytes, bytearray, str)):
             return len(value)
         if isinstance(value, (list, tuple, set, frozenset, dict)) and value:
