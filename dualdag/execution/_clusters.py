@@ -152,8 +152,7 @@ class Clusters:
         i : int
             The first of its nodes.
         """
-        shape = self._shape(i)
-        self._flying[shape] -= 1
+        self._flying[self._shape(i)] -= 1
 
     def alone(self, i: int) -> list[int]:
         """Return a node that runs by itself, with those that only pick something from its result.
@@ -167,7 +166,7 @@ class Clusters:
         if self.target and self._may_share(i):
             covered: dict[int, int] = {}
             for member in members:
-                members += [u for u in self._below(member, covered) if self._picks(u) and self._may_share(u)]
+                members += [u for u in self._below(member, covered) if self._rides_along(u)]
         return members
 
     def _around(self, i: int, shape: str, pool: list[int]) -> list[int]:
@@ -188,7 +187,7 @@ class Clusters:
             for user in below:
                 more = self._cost(user)
                 fits = more is not None and total + more <= budget and len(members) < MOST
-                if fits and self._fits_below(user, shape):
+                if fits and self._shape(user) == shape and self._fits_below(user):
                     members.append(user)
                     total += OVERHEAD + (more or 0.0)
             if len(members) > at:
@@ -225,6 +224,10 @@ class Clusters:
         """Return whether a node only picks something from what another made, as ``node[0]`` does."""
         return self._graph.nodes[i]._op.fn is operator.getitem
 
+    def _rides_along(self, i: int) -> bool:
+        # It asks for nothing of its own, so what its result's maker asks for is enough.
+        return self._picks(i) and not self._shape(i) and self._may_share(i) and self._fits_below(i)
+
     def _shape(self, i: int) -> str:
         resources = self._run.policy(i).resources
         return str(sorted(resources.items())) if resources else ""
@@ -240,11 +243,11 @@ class Clusters:
                     found.append(user)
         return found
 
-    def _fits_below(self, i: int, shape: str) -> bool:
+    def _fits_below(self, i: int) -> bool:
         extra = self._graph.extras.get(i)
         if extra is not None and extra.after:
             return False
-        if i in self._scheduler.plan.forced or self._shape(i) != shape:
+        if i in self._scheduler.plan.forced:
             return False
         state = self._scheduler.state
         phase = state.phase
