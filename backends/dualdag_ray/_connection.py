@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Connection", "connect", "engine", "init"]
 
+# How often a cluster is asked to join.
+JOINS = 3
+
 
 def engine() -> Any:
     """Return Ray, parts of which have no types."""
@@ -146,7 +149,7 @@ def connect(url: str, workers: int, options: Mapping[str, Any]) -> Connection:
             watch = Watch(Path(context.address_info["session_dir"]).name)
         else:
             knock(address)
-            init(address=address, **given)
+            _join(address, given)
     except BackendError:
         before.changed()
         before.put_back()
@@ -157,6 +160,20 @@ def connect(url: str, workers: int, options: Mapping[str, Any]) -> Connection:
         raise _refused(address, error) from error
     before.changed()
     return Connection(before, started=address == "local", address=address, watch=watch)
+
+
+def _join(address: str, given: dict[str, Any]) -> None:
+    """Join a cluster."""
+    for attempt in range(1, JOINS + 1):
+        try:
+            init(address=address, **given)
+        except ConnectionAbortedError as error:
+            # Ray's proxy forks a server for each client, with gRPC at work in other threads; now and then the child
+            # dies before it has written a line (ray-project/ray#28091).
+            if attempt == JOINS or "Starting Ray client server failed" not in str(error):
+                raise
+        else:
+            return
 
 
 def _same_cluster(url: str) -> None:
@@ -185,8 +202,10 @@ def init(**given: Any) -> Any:
 
 
 def _refused(address: str, error: Exception) -> BackendError:
-    first = next((line for line in str(error).splitlines() if line.strip()), "")
-    text = f"{type(error).__name__}: {first}"
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    # What Ray Client passes on of the cluster's error is a traceback.
+    first, last = (lines[0], lines[-1]) if lines else ("", "")
+    text = f"{type(error).__name__}: {last if 'Traceback' in str(error) else first}"
     if "ray[client]" in first:
         return BackendNotInstalledError(
             f'{address} needs Ray Client, which is not installed: pip install "ray[client]" (and the same where the '
@@ -197,7 +216,7 @@ def _refused(address: str, error: Exception) -> BackendError:
             f"a local Ray cluster can't be started ({text}): see what backend_options= passes to ray.init, and "
             "whether the home folder and the temporary folder can be written."
         )
-    told = " ".join(line.strip() for line in str(error).splitlines() if line.strip())
+    told = " ".join(lines)
     if "ersion mismatch" in told:
         return BackendError(
             f"the Ray cluster at {address} has other versions than this process: "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import signal
@@ -279,9 +280,9 @@ HELPERS = """
 """
 
 
-@pytest.fixture
-def head(tmp_path):
-    """A cluster that was started by hand, in a folder of its own; yields its port and that of Ray Client, or None."""
+@contextlib.contextmanager
+def started_by_hand(tmp_path, **environment):
+    """A cluster of somebody's, in a folder of its own; gives its port and that of Ray Client, or None."""
     ports = []
     for _ in range(2):
         with socket.socket() as free:
@@ -298,6 +299,7 @@ def head(tmp_path):
         ]  # fmt: skip
         log = tmp_path / "head.log"
         env = {k: v for k, v in os.environ.items() if k != "RAY_ADDRESS"} | {"RAY_AUTH_MODE": "disabled"}
+        env |= environment
         with log.open("w") as out:
             started = subprocess.Popen(command, cwd=away, env=env, stdout=out, stderr=out, start_new_session=True)
         try:
@@ -311,10 +313,16 @@ def head(tmp_path):
         finally:
             os.killpg(started.pid, signal.SIGTERM)
             try:
-                started.wait(10)
+                started.wait(3)
             except subprocess.TimeoutExpired:
                 os.killpg(started.pid, signal.SIGKILL)
                 started.wait()
+
+
+@pytest.fixture
+def head(tmp_path):
+    with started_by_hand(tmp_path) as ports:
+        yield ports
 
 
 @pytest.mark.timeout(240)
@@ -334,3 +342,47 @@ def test_a_cluster_elsewhere_gets_the_projects_modules(tmp_path, head):
     )
     assert "(43, 'away')" in told
     assert "because" in told
+
+
+# A cluster's proxy with this on its path loses the first server that it forks for a client.
+FIRST_SERVER_DIES = """
+    import os, signal, subprocess, sys
+
+    if "--mode=proxy" in sys.orig_argv:
+        start = subprocess.Popen.__init__
+
+        def first(self, args, **options):
+            subprocess.Popen.__init__ = start
+            open("died", "w").close()
+            start(self, args, **options | {"preexec_fn": lambda: os.kill(os.getpid(), signal.SIGKILL)})
+
+        def either(self, args, **options):
+            (first if "--mode=specific-server" in args else start)(self, args, **options)
+
+        subprocess.Popen.__init__ = either
+"""
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.skipif(importlib.util.find_spec("grpc") is None, reason="needs ray[client]")
+def test_a_client_joins_although_the_first_server_that_the_cluster_forks_for_it_dies(tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(textwrap.dedent(FIRST_SERVER_DIES))
+    path = os.pathsep.join([str(tmp_path), *os.environ.get("PYTHONPATH", "").split(os.pathsep)])
+    with started_by_hand(tmp_path, PYTHONPATH=path) as (_, client):
+        told = script(
+            tmp_path,
+            f"""
+            import dualdag as dag
+
+            @dag.task
+            def f(x):
+                return x + 1
+
+            if __name__ == "__main__":
+                print(dag.run(f(1), backend="ray://127.0.0.1:{client}", progress="off"))
+                dag.shutdown()
+            """,
+            RAY_AUTH_MODE="disabled",
+        )
+    assert told.split() == ["2"]
+    assert (tmp_path / "away" / "died").exists()
