@@ -114,7 +114,7 @@ def tree(size: int, persist: Any, engine: str) -> Any:
 
 
 def mapreduce(size: int, persist: Any, engine: str) -> Any:
-    mapper, reducer = task(deal, persist, nout=REDUCERS), task(collect, persist)
+    mapper, reducer = task(deal, False, nout=REDUCERS), task(collect, persist)
     parts = [mapper(i) for i in range(size)]
     return task(add_all)(*[reducer([one[k] for one in parts]) for k in range(REDUCERS)])
 

@@ -61,12 +61,13 @@ class RayBackend:
         connection = self._connect()
         ray = engine()
 
-        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        alive = [node for node in ray.nodes() if node["Alive"]]
+        nodes = [node["Resources"] for node in alive]
         where = self._where()
         for resources, asker in run.demands():
             shape_of(resources).check(nodes, where, asker)
         slots = max(1, int(sum(node.get("CPU", 0) for node in nodes)))
-        near = connection.started or _is_near(connection)
+        near = connection.started or _is_near(connection, alive)
         publishes = self._publishes(run.store, near=near, where=connection.address)
         local = near and on_this_machine(run.store.url)
         place = Place(
@@ -93,7 +94,7 @@ class RayBackend:
         connection = self._connect()
         ray = engine()
 
-        near = connection.started or _is_near(connection)
+        near = connection.started or _is_near(connection, [node for node in ray.nodes() if node["Alive"]])
         if self._publishes(store, near=near, where=connection.address):
             return self._functions[1].remote(store, checksum, codec)
         return ray.put(store.load(checksum, codec))
@@ -182,10 +183,10 @@ class RayBackend:
         return found
 
 
-def _is_near(connection: Connection) -> bool:
-    """Return whether every node of the cluster is this machine."""
+def _is_near(connection: Connection, alive: list[dict[str, Any]]) -> bool:
+    """Return whether every node of the cluster that is alive is this machine."""
     if connection.client:
         return False
     ray = engine()
     here = {ray.util.get_node_ip_address(), "127.0.0.1"}
-    return all(node["NodeManagerAddress"] in here for node in ray.nodes() if node["Alive"])
+    return all(node["NodeManagerAddress"] in here for node in alive)

@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Connection", "connect", "engine", "init"]
 
-# How often a cluster is asked to join.
+#: How often a cluster is asked to let this process join.
 JOINS = 3
+#: What Ray Client says where the server that was forked for it is gone at once.
+GONE = ("Starting Ray client server failed", "ZombieProcess", "NoSuchProcess")
 
 
 def engine() -> Any:
@@ -170,7 +172,7 @@ def _join(address: str, given: dict[str, Any]) -> None:
         except ConnectionAbortedError as error:
             # Ray's proxy forks a server for each client, with gRPC at work in other threads; now and then the child
             # dies before it has written a line (ray-project/ray#28091).
-            if attempt == JOINS or "Starting Ray client server failed" not in str(error):
+            if attempt == JOINS or not any(word in str(error) for word in GONE):
                 raise
         else:
             return

@@ -17,12 +17,14 @@ if TYPE_CHECKING:
 
     from dualdag.store import Store
 
-__all__ = ["LATE", "UnreadableInputError", "carry_out", "load_stored", "look_around"]
+__all__ = ["LATE", "Beside", "UnreadableInputError", "carry_out", "load_stored", "look_around"]
 
 #: What comes in place of outcomes where the job took longer than it may.
 LATE = b"late"
 #: Seconds that a function that is out of time has to notice it, before its process is ended.
 GRACE = 1.0
+#: Bytes from which on a value that shares an object with others is not copied with them.
+PAGE = 4096
 
 
 def carry_out(
@@ -50,8 +52,9 @@ def carry_out(
     *objects
         What the places point to.
     """
-    values = tuple([objects[k] if at is None else _load(objects[k][at]) for k, at in places])
-    answer = run_job(payload, values) if timeout is None else _in_time(payload, values, timeout)
+    values = tuple([objects[k] if at is None else _load(objects[k].parts[at]) for k, at in places])
+    own = [number for number, (_, at) in enumerate(places) if at is not None]
+    answer = run_job(payload, values, own) if timeout is None else _in_time(timeout, payload, values, own)
     if answer is None:
         return (LATE, *[None] * len(held)) if held else LATE
     data, made = answer
@@ -67,16 +70,35 @@ class UnreadableInputError(Exception):
     """What a job takes can't be unpickled here."""
 
 
-def _load(data: bytes) -> Any:
+def _load(data: bytes | memoryview) -> Any:
     try:
         return load_value(data)
     except Exception as error:
         raise UnreadableInputError(f"{type(error).__name__}: {error}") from error
 
 
+class Beside:
+    """Values that share an object, as bytes: who takes one of them copies that one only.
+
+    Parameters
+    ----------
+    parts : list of bytes or memoryview
+        What `dump_value` gave of each.
+    """
+
+    __slots__ = ("parts",)
+
+    def __init__(self, parts: list[Any]) -> None:
+        self.parts = parts
+
+    def __reduce__(self) -> tuple[type[Beside], tuple[list[Any]]]:
+        # Ray leaves such buffers in its shared memory; Ray Client, which can't, copies them.
+        return Beside, ([pickle.PickleBuffer(part) if len(part) >= PAGE else bytes(part) for part in self.parts],)
+
+
 def _object(made: list[Any], group: Sequence[int]) -> Any:
-    """Return what is put into the object store: of several values the bytes, so that each is unpickled by itself."""
-    return made[group[0]] if len(group) == 1 else [dump_value(made[k]) for k in group]
+    """Return what is put into the object store."""
+    return made[group[0]] if len(group) == 1 else Beside([dump_value(made[k]) for k in group])
 
 
 def _check(outcomes: list[Outcome], made: list[Any], told: Sequence[tuple[str, str]]) -> None:
@@ -88,13 +110,13 @@ def _check(outcomes: list[Outcome], made: list[Any], told: Sequence[tuple[str, s
                 made[k] = None
 
 
-def _in_time(payload: bytes, values: tuple[Any, ...], timeout: float) -> tuple[bytes, list[Any]] | None:
+def _in_time(timeout: float, *given: Any) -> tuple[bytes, list[Any]] | None:
     """Run a job in a thread of its own; None when its time is up.
 
     The time counts from here, not from when the job was handed to Ray, which may have kept it waiting.
     """
     box: list[Any] = []
-    thread = threading.Thread(target=lambda: box.append(run_job(payload, values)), name="dualdag job", daemon=True)
+    thread = threading.Thread(target=lambda: box.append(run_job(*given)), name="dualdag job", daemon=True)
     thread.start()
     thread.join(timeout)
     if box:

@@ -29,7 +29,7 @@ from dualdag.execution import (
     thaw,
     time_limit,
 )
-from dualdag_ray._remote import LATE, UnreadableInputError
+from dualdag_ray._remote import LATE, Beside, UnreadableInputError
 from dualdag_ray._shape import Shape, shape_of
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ class RaySession:
         #: The object that a value is in, and its place there; None where it is all of it.
         self._values: dict[int, tuple[Any, int | None]] = {}
         self._sizes: dict[int, int] = {}
-        self._near: tuple[Any, list[bytes]] = (None, [])
+        self._near: tuple[Any, Beside] = (None, Beside([]))
         self._done: list[Outcome] = []
         self._load = 0.0
         self._mean = AHEAD / 2
@@ -286,7 +286,7 @@ class RaySession:
                 # Those beside it are likely to be asked for next.
                 if self._near[0] != found:
                     self._near = found, ray.get(found)
-                return load_value(self._near[1][place])
+                return load_value(self._near[1].parts[place])
         except Exception as error:
             raise InputMissingError(handle, error) from error
         # Arrays from the object store can't be written to; in a frame they hide.
@@ -325,7 +325,7 @@ class RaySession:
         self._flying.clear()
         self._queue.clear()
         self._values.clear()
-        self._near = (None, [])
+        self._near = (None, Beside([]))
 
 
 def _lines(error: BaseException) -> list[str]:

@@ -42,11 +42,12 @@ def project_modules(fn: Any, taken: Fingerprint | None) -> list[ModuleType]:
     return [
         module
         for name, module in list(sys.modules.items())
-        if name != "__main__"
+        # Of thousands of modules few are in these files: that is asked first.
+        if ((file := getattr(module, "__file__", None)) in files or (taken is None and name == own))
+        and file is not None
+        and name != "__main__"
         and not name.startswith("dualdag.")
         and getattr(module, "__name__", None) == name
-        and (getattr(module, "__file__", None) in files or (taken is None and name == own))
-        and getattr(module, "__file__", None) is not None
     ]
 
 

@@ -31,7 +31,7 @@ def dump_value(value: Any) -> bytes:
     return dump_pickle(value)
 
 
-def load_value(data: bytes) -> Any:
+def load_value(data: bytes | memoryview) -> Any:
     """Return the value that `dump_value` wrote."""
     return pickle.loads(data)
 

@@ -146,8 +146,8 @@ class Packer:
         taken: Counter[int] = Counter()
         rows = [self._row(step, handles, taken) for step in job.steps]
         often = frozenset([number for number, count in taken.items() if count > 1])
-        own = environment_of(job.resources) if self.place.environments else {}
-        return pickle.dumps((self._place, tuple(handles), often, own, rows), protocol=5), list(handles.values())
+        settings = environment_of(job.resources) if self.place.environments else {}
+        return pickle.dumps((self._place, tuple(handles), often, settings, rows), protocol=5), list(handles.values())
 
     def send_by_value(self, step: Step) -> bool:
         """Send a step's function by value from now on; return False where it was sent so already.
@@ -245,7 +245,7 @@ _functions: dict[tuple[bytes, bytes | None], tuple[Any, bool]] = {}
 _MANY = 2000
 
 
-def run_job(payload: bytes, values: Sequence[Any] = ()) -> tuple[bytes, list[Any]]:
+def run_job(payload: bytes, values: Sequence[Any] = (), own: Collection[int] = ()) -> tuple[bytes, list[Any]]:
     """Run a job where it arrived.  This is the one function that an engine calls.
 
     Parameters
@@ -254,6 +254,8 @@ def run_job(payload: bytes, values: Sequence[Any] = ()) -> tuple[bytes, list[Any
         Made by `Packer.pack`.
     values : sequence
         The values it asked for.
+    own : collection of int
+        Positions of those that nobody else has, where the run's values are not private as a rule.
 
     Returns
     -------
@@ -261,8 +263,9 @@ def run_job(payload: bytes, values: Sequence[Any] = ()) -> tuple[bytes, list[Any
         A list of Outcome, pickled, with failures as data; and the value of each step, None where
         there is none or where the store has it.
     """
-    data, ids, *rest = pickle.loads(payload)
-    outcomes, left = carry_out(data, dict(zip(ids, values, strict=True)), *rest)
+    data, ids, often, settings, rows = pickle.loads(payload)
+    given = dict(zip(ids, values, strict=True))
+    outcomes, left = carry_out(data, given, often, settings, rows, {ids[k] for k in own})
     return pickle.dumps(outcomes, protocol=5), left
 
 
@@ -270,8 +273,9 @@ def carry_out(
     data: bytes,
     given: Mapping[int, Any],
     often: Collection[int],
-    own: Mapping[str, str],
+    settings: Mapping[str, str],
     rows: Sequence[tuple[Any, ...]],
+    own: Collection[int] = (),
 ) -> tuple[list[Outcome], list[Any]]:
     """Run a job that is unpickled already; as `run_job`, but for the outcomes, which are not pickled."""
     outcomes: list[Outcome] = []
@@ -286,14 +290,14 @@ def carry_out(
         if handle.id in made:
             return own_copy(made[handle.id]) if copy else made[handle.id]
         if handle.id in given:
-            if copy and (not place.private or handle.id in often):
+            if copy and (handle.id in often or not (place.private or handle.id in own)):
                 return own_copy(given[handle.id])
             return given[handle.id]
         return _from_store(handle, place)
 
     broken: set[int] = set()
     for row in rows:
-        with variables(own):
+        with variables(settings):
             outcome, value = _run_row(row, take, place, broken)
         if outcome.status != "done":
             broken.add(outcome.id)

@@ -145,6 +145,13 @@ class ValueTests(SuiteBase):
         poked, clean = self.run([t.poke_frame(frame), frame])
         assert poked == 102.0
         assert list(clean["x"]) == [0, 1, 2]
+        # Items of results, which an engine may pass together.
+        lists = [t.same([t.make_array(2), t.make_array(2_000 + k), t.make_array(k)]) for k in range(12)]
+        items = [one[1] for one in lists]
+        sums = [(2_000 + k) * (1_999 + k) / 2 for k in range(12)]
+        assert self.run([t.array_sum(item) for item in items]) == sums
+        got = self.run([f(item) for item in items for f in (t.poke_array, t.poke_array, t.array_sum)])
+        assert got == [x for sum_ in sums for x in (sum_ + 99, sum_ + 99, sum_)]
 
     def test_results_belong_to_the_caller(self) -> None:
         """What the caller gets is the caller's own, and can be written to."""

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import tempfile
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
@@ -61,3 +66,15 @@ def ray_cluster() -> Iterator[str]:
         finally:
             dag.shutdown()
             ray.shutdown()
+
+
+def script(folder: Path, text: str, **environment: str) -> str:
+    """Run a program of its own; return what it printed."""
+    path = folder / "program.py"
+    path.write_text(textwrap.dedent(text))
+    env = {k: v for k, v in os.environ.items() if k != "RAY_ADDRESS"} | environment
+    done = subprocess.run(
+        [sys.executable, str(path)], cwd=folder, env=env, capture_output=True, text=True, timeout=110, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
