@@ -179,9 +179,9 @@ class Packer:
                 fn = self._passed(sent.data, handles)
             if not _light(args, kwargs, inputs):
                 args, kwargs, inputs = self._take_out(args, kwargs, inputs, handles)
-            light = _light(args, kwargs, inputs)
             body = (args, kwargs, tuple(inputs))
-            data = pickle.dumps(body, protocol=5) if light else dump_value(body)
+            # What is not plain has bytes of its own: where it can't be unpickled only this step fails.
+            data = body if _light(args, kwargs, inputs) else dump_value(body)
             retry_on = b"" if step.retry_on == (Exception,) else dump_value(step.retry_on)
         except Exception as error:
             raise unsendable(step, error) from error
@@ -357,7 +357,7 @@ def _run_row(row: tuple[Any, ...], take: Take, place: Place, broken: set[int]) -
     if not fits:
         return Outcome(number, "stale"), None
     try:
-        args, kwargs, inputs = pickle.loads(body)
+        args, kwargs, inputs = pickle.loads(body) if isinstance(body, bytes) else body
         retried = pickle.loads(retry_on) if retry_on else (Exception,)
     except Exception as error:  # noqa: BLE001 - unpickling imports the user's modules
         error.add_note(f"while the arguments of {label!r} were unpickled in a worker")

@@ -120,6 +120,8 @@ class Scheduler:
             pause = max(0.0, self.delayed[0][0] - now)
             wait = pause if wait is None else min(wait, pause)
         if self.jobs:
+            if not session.inline:
+                self.run.store.tidy()
             self._receive(session.collect(wait))
         elif wait:
             time.sleep(wait)

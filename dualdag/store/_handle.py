@@ -73,6 +73,12 @@ class Handle:
             if opened is not None and opened[0] == os.getpid():
                 opened[1].close()
 
+    def tidy(self) -> None:
+        """Do what `close` would do, in part: the caller waits for something else."""
+        opened = self._opened
+        if opened is not None and opened[0] == os.getpid():
+            opened[1].tidy()
+
     def _index_places(self) -> tuple[str, list[Path]] | None:
         """Return the name of the store and where its index may lie."""
         if self._marker is None:

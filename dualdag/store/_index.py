@@ -34,6 +34,8 @@ CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 _ASKED = 500
 #: Keys held in memory before they go to the file.
 _HELD = 40_000
+#: Keys that are worth a transaction when there is time for one.
+_WORTH = 500
 
 #: What a damaged file can give.
 _DAMAGED = (sqlite3.Error, msgspec.DecodeError, ValueError, LookupError, RecursionError)
@@ -163,6 +165,11 @@ class Index:
         with self._lock:
             self.flush()
             self._disconnect()
+
+    def tidy(self) -> None:
+        """Write what is held if it is worth a transaction."""
+        if len(self._held) > _WORTH:
+            self.flush()
 
     # Learning.
 

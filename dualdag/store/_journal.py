@@ -120,7 +120,7 @@ class RunJournal:
             events, self._events = self._events, []
             if events:
                 self._piece += 1
-                self._put(f"{self._piece:08d}", Events([_plain(dict(event)) for event in events]))
+                self._put(f"{self._piece:08d}", Events([_plain_event(event) for event in events]))
 
     def close(self, status: str = "done") -> None:
         """Write what is left, and how the run ended.
@@ -136,6 +136,14 @@ class RunJournal:
             timer.cancel()
         self._flush()
         self._put("end", End(time.time(), status))
+
+
+def _plain_event(event: Mapping[str, Any]) -> dict[str, Any]:
+    for value in event.values():
+        kind = type(value)
+        if not (kind is float or (kind is str and value.isascii()) or (kind is int and 0 <= value < 1 << 63)):
+            return {str(key): _plain(one) for key, one in event.items()}
+    return event if type(event) is dict else dict(event)
 
 
 def _plain(value: Any) -> Any:

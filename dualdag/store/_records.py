@@ -60,6 +60,11 @@ class Records:
         with self._lock:
             self._index.close()
 
+    def tidy(self) -> None:
+        """Do what closing would do, in part: the caller has time."""
+        with self._lock:
+            self._index.tidy()
+
     def refresh(self) -> None:
         """See what other writers did since."""
         with self._lock:
