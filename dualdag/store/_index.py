@@ -115,8 +115,9 @@ class Index:
         self._db = db
         self._finalizer = weakref.finalize(self, _close, db, os.getpid())
         if file != ":memory:":
-            db.execute("PRAGMA journal_mode=WAL")
+            # In this order the change of mode waits for no disk: what is lost here is read again from the records.
             db.execute("PRAGMA synchronous=OFF")
+            db.execute("PRAGMA journal_mode=WAL")
         version = db.execute("PRAGMA user_version").fetchone()[0]
         if version == 0:
             db.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version={_VERSION}; COMMIT")
