@@ -141,7 +141,7 @@ def start(workers: int, options: dict[str, Any]) -> tuple[Any, Any]:
     given |= options
     here(+1)
     try:
-        cluster = LocalCluster(**given)  # type: ignore[no-untyped-call]
+        cluster = _patient(LocalCluster)(**given)
     except Exception as error:
         here(None)
         raise BackendError(
@@ -149,6 +149,25 @@ def start(workers: int, options: dict[str, Any]) -> tuple[Any, Any]:
         ) from error
     cluster.scheduler.add_plugin(_trust(cluster.scheduler))
     return Client(cluster, set_as_default=False), cluster  # type: ignore[no-untyped-call]
+
+
+def _patient(base: Any) -> Any:
+    """Return a class of clusters that leave the workers that were lost to those who start them again.
+
+    Dask's own closes a nanny if none of its workers is there ``distributed.deploy.lost-worker-timeout`` after one
+    was lost, be it that another was lost meanwhile; and the worker that this nanny starts just then is lost too.
+    """
+    from distributed.deploy.cluster import Cluster
+    from distributed.deploy.spec import SpecCluster
+
+    if not hasattr(Cluster, "_update_worker_status"):
+        return base
+
+    class Patient(base):  # type: ignore[misc]
+        def _update_worker_status(self, op: str, msg: Any) -> None:
+            super(SpecCluster, self)._update_worker_status(op, msg)  # type: ignore[misc]
+
+    return Patient
 
 
 def _trust(scheduler: Any) -> Any:

@@ -27,6 +27,8 @@ __all__ = ["Receipts", "claimed", "find_receipt", "leave_receipt"]
 
 #: How often a worker looks whether another is still at its job.
 _PAUSE = 0.01
+#: Seconds by which two times that one process began may differ.
+_SAME = 5.0
 
 
 class Receipts:
@@ -121,43 +123,52 @@ def claimed(folder: str, number: int) -> Iterator[None]:
     number : int
         The job's.
     """
-    path = Path(folder, f"{number}.claim")
-    mine = bool(folder) and _claim(path)
+    mine = _claim(folder, number) if folder else None
     try:
         yield
     finally:
-        if mine:
-            path.unlink(missing_ok=True)
+        if mine is not None:
+            mine.unlink(missing_ok=True)
 
 
-def _claim(path: Path) -> bool:
+def _claim(folder: str, number: int) -> Path | None:
+    """Return the file by which this process holds a job; None where none can be made.
+
+    What a process left that ended stays, and who comes next makes the file of the next number: of two that see
+    so at the same time one makes it, which would not be so if they removed the old one first.
+    """
+    k = 0
     while True:
+        path = Path(folder, f"{number}.claim{k}")
         try:
             file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:
             if _at_it(path):
                 time.sleep(_PAUSE)
             else:
-                path.unlink(missing_ok=True)
+                k += 1
             continue
         except OSError:
-            return False
+            return None
         with suppress(OSError):
             os.write(file, _myself(os.getpid()))
         os.close(file)
-        return True
+        return path
 
 
 def _at_it(path: Path) -> bool:
-    """Return whether the process that claimed a job lives."""
+    """Return whether the process that claimed a job lives, or has just let go of it."""
     try:
         found = path.read_bytes()
         if not found:
             # Between its two system calls, or killed there.
             return time.time() - path.stat().st_mtime < 1.0
     except OSError:
-        return False
-    return found == _who(int(found.split()[0]))
+        return not path.exists()
+    pid, began = found.split()
+    now = _who(int(pid)).split()
+    # The time a process began is reckoned from the machine's start, which moves with its clock.
+    return bool(now) and abs(float(now[1]) - float(began)) < _SAME
 
 
 @cache

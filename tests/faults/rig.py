@@ -40,8 +40,9 @@ class Marks:
     def lines(self):
         if not self.path.exists():
             return []
-        # Text up to the last line's end: what is there is whole lines.
-        return [line.split() for line in self.path.read_text().splitlines()]
+        # A reader may see the beginning of a line that is being written.
+        whole, _, _ = self.path.read_text().rpartition("\n")
+        return [line.split() for line in whole.splitlines()]
 
     def begun(self):
         """Return how often each node was begun."""
