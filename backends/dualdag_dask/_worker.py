@@ -14,7 +14,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dualdag.execution import Outcome, describe, dump_value, guess_size, run_job
+from dualdag.execution import Outcome, describe, dump_value, guess_size, place_of, run_job
 from dualdag_dask._receipts import claimed, find_receipt, leave_receipt
 
 if TYPE_CHECKING:
@@ -226,12 +226,21 @@ def _run(payload: bytes, places: Any, labels: Sequence[Label], held: Any) -> tup
             lost = LookupError(f"value {id_} of this run was lost with its worker")
             return _none(labels, lambda number, id_=id_, lost=lost: Outcome(number, "missing", error=lost, detail=id_))
         try:
-            values.append(found.get())
+            values.append(_got(found, payload))
         except BaseException as error:  # noqa: BLE001 - unpickling runs code of any class
             error.add_note(f"while what {labels[0][1]!r} takes was unpickled: let its task return plain data")
             failure = describe(error)
             return _none(labels, lambda number, f=failure: Outcome(number, "failed", error=f))
     return run_job(payload, values)
+
+
+def _got(found: Kept, payload: bytes) -> Any:
+    try:
+        return found.get()
+    except Exception:  # noqa: BLE001 - unpickling runs code of any class
+        # Its class may be from the run's folders, which this worker does not know before its first job of the run.
+        place_of(payload)
+        return found.get()
 
 
 def _none(labels: Sequence[Label], make: Any) -> tuple[bytes, list[Any]]:

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dualdag.execution import Outcome, dump_value, guess_size, load_value, run_job, value_to_bytes
+from dualdag.execution import Outcome, dump_value, guess_size, load_value, place_of, run_job, value_to_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,10 +48,13 @@ def carry_out(
     timeout : float or None
         Seconds that all of it may take.
     told : sequence of (str, str) or None
-        Of each step its label and the line that made it, to find out which value can't be pickled before Ray tries.
+        Of each step its label and the line that made it, to find out which value can't be pickled before Ray tries;
+        given when a first attempt failed.
     *objects
-        What the places point to.
+        What the places point to; where `told` is given, one list of their ObjectRefs.
     """
+    if told is not None:
+        objects = _objects(payload, *objects)
     values = tuple([objects[k] if at is None else _load(objects[k].parts[at]) for k, at in places])
     own = [number for number, (_, at) in enumerate(places) if at is not None]
     answer = run_job(payload, values, own) if timeout is None else _in_time(timeout, payload, values, own)
@@ -68,6 +71,20 @@ def carry_out(
 
 class UnreadableInputError(Exception):
     """What a job takes can't be unpickled here."""
+
+
+def _objects(payload: bytes, refs: Sequence[Any] = ()) -> tuple[Any, ...]:
+    """Return the objects of a job that failed before it began: in a worker that did not know the run's folders, say."""
+    import ray
+
+    place_of(payload)
+    try:
+        return tuple(ray.get(list(refs)))
+    except (ray.exceptions.ObjectLostError, ray.exceptions.OutOfMemoryError, ray.exceptions.RayTaskError):
+        raise
+    except Exception as error:  # noqa: BLE001 - unpickling runs code of any class
+        last = [line.strip() for line in str(error).splitlines() if line.strip()][-1:]
+        raise UnreadableInputError(" ".join(last) or type(error).__name__) from None
 
 
 def _load(data: bytes | memoryview) -> Any:

@@ -147,7 +147,9 @@ class RaySession:
         told = [(step.label, str(step.site)) for step in job.steps] if check else None
         shape = shape_of(job.resources)
         body = ray.put(payload) if len(payload) > INLINE else payload
-        refs = self._function(shape, 1 + len(held)).remote(body, held, places, time_limit(job), told, *objects)
+        # Ray unpickles what is an argument itself, before the worker knows the run's folders; not what is in a list.
+        given = [list(objects)] if check else list(objects)
+        refs = self._function(shape, 1 + len(held)).remote(body, held, places, time_limit(job), told, *given)
         first, *rest = refs if held else [refs]
         self._flying[first] = _Flight(job, held, rest, shape.weight, check)
         self._load += shape.weight

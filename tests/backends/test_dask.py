@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 import time
@@ -131,3 +132,16 @@ def test_to_dask_raises_what_a_task_raises():
 
     with pytest.raises(KeyError):
         dag.to_dask(bad(1)).compute(scheduler="sync")
+
+
+def test_a_worker_that_is_new_to_the_run_unpickles_classes_from_its_folders(client, tmp_path, monkeypatch):
+    source = "class Place:\n    def __init__(self, x):\n        self.x = x\n\n"
+    source += "def make(x):\n    return Place(x)\n\ndef read(*places):\n    return [place.x for place in places]\n"
+    (tmp_path / "places_of_this_test.py").write_text(source)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    places = importlib.import_module("places_of_this_test")
+    one, other = client.scheduler_info()["workers"]
+    make = dag.task(places.make, persist=False, workers=one)
+    read = dag.task(places.read, workers=other)
+    got = dag.run(read(*[make(k) for k in range(20)]), backend=client, store=tmp_path / "store")
+    assert got == list(range(20))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import socket
@@ -229,3 +230,17 @@ def test_a_cluster_outlives_the_thread_that_started_it(tmp_path):
             dag.shutdown()
     """
     assert "[1, 2, 3]" in script(tmp_path, text)
+
+
+def test_a_worker_that_is_new_to_the_run_unpickles_classes_from_its_folders(tmp_path, monkeypatch):
+    source = "class Point:\n    def __init__(self, x):\n        self.x = x\n\n"
+    source += "def make(x):\n    return Point(x)\n\ndef read(*points):\n    return [point.x for point in points]\n"
+    (tmp_path / "points_of_this_test.py").write_text(source)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    points = importlib.import_module("points_of_this_test")
+    make, read = dag.task(points.make, persist=False), dag.task(points.read)
+    # Another environment is another process, which starts for this task and has run nothing yet.
+    elsewhere = {"env_vars": {"DUALDAG_TEST": "new"}}
+    assert run(read(make(0)).options(runtime_env=elsewhere)) == [0]
+    elsewhere = {"env_vars": {"DUALDAG_TEST": "newer"}}
+    assert run(read(*[make(k) for k in range(1, 50)]).options(runtime_env=elsewhere)) == list(range(1, 50))
