@@ -50,6 +50,8 @@ DEEP = 64
 SMALL, SMALL_AWAY = 100_000, 4096
 #: How often Ray runs a job again whose worker was lost.
 RESUBMITS = 1
+#: Seconds that jobs which were cancelled have to end.
+GOODBYE = 2.0
 
 
 @dataclass(slots=True, eq=False)
@@ -321,9 +323,11 @@ class RaySession:
         """End what still runs, whatever `hard` says: here it can be ended."""
         import ray
 
-        if ray.is_initialized():
+        if self._flying and ray.is_initialized():
             for ref in self._flying:
                 ray.cancel(ref, force=True)
+            # An answer that comes after `ray.shutdown` would end this process (ray-project/ray#18995).
+            ray.wait(list(self._flying), num_returns=len(self._flying), timeout=GOODBYE)
         self._flying.clear()
         self._queue.clear()
         self._values.clear()

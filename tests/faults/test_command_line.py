@@ -37,7 +37,7 @@ def test_ctrl_c_and_on_again(engine, tmp_path):
     family = psutil.Process(child.pid).children(recursive=True)
     os.killpg(child.pid, signal.SIGINT)
     out, err = child.communicate(timeout=30)
-    print(out[-800:], "\n---\n", err[-1500:])
+    print(out[-800:], "\n---\n", err[:1500], "\n...\n", err[-1500:])
     assert child.returncode == 130
     assert "interrupted" in (out + err).splitlines()[-1].lower()
     assert "Traceback" not in out + err
