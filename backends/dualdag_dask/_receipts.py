@@ -165,10 +165,10 @@ def _at_it(path: Path) -> bool:
             return time.time() - path.stat().st_mtime < 1.0
     except OSError:
         return not path.exists()
-    pid, began = found.split()
-    now = _who(int(pid)).split()
+    pid, _, began = found.partition(b" ")
+    _, _, now = _who(int(pid)).partition(b" ")
     # The time a process began is reckoned from the machine's start, which moves with its clock.
-    return bool(now) and abs(float(now[1]) - float(began)) < _SAME
+    return bool(began and now) and abs(float(now) - float(began)) < _SAME
 
 
 @cache
