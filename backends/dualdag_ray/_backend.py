@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from dualdag.errors import BackendError
 from dualdag.execution import Packer, Place, RunInfo, on_this_machine, shared_with_processes
 from dualdag_ray._connection import Connection, connect, engine
+from dualdag_ray._lines import lines
 from dualdag_ray._remote import carry_out, load_stored, look_around
 from dualdag_ray._session import RaySession
 from dualdag_ray._shape import shape_of
@@ -59,9 +60,7 @@ class RayBackend:
             Class of the session.
         """
         connection = self._connect()
-        ray = engine()
-
-        alive = [node for node in ray.nodes() if node["Alive"]]
+        alive = _alive()
         nodes = [node["Resources"] for node in alive]
         where = self._where()
         for resources, asker in run.demands():
@@ -94,7 +93,7 @@ class RayBackend:
         connection = self._connect()
         ray = engine()
 
-        near = connection.started or _is_near(connection, [node for node in ray.nodes() if node["Alive"]])
+        near = connection.started or _is_near(connection, _alive())
         if self._publishes(store, near=near, where=connection.address):
             return self._functions[1].remote(store, checksum, codec)
         return ray.put(store.load(checksum, codec))
@@ -147,7 +146,7 @@ class RayBackend:
         import dualdag
 
         look = ray.remote(num_cpus=0, max_retries=0)(look_around)
-        alive = [node["NodeID"] for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU", 0) >= 1]
+        alive = [node["NodeID"] for node in _alive() if node["Resources"].get("CPU", 0) >= 1]
         try:
             refs = [
                 look.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)).remote(marker)
@@ -155,9 +154,8 @@ class RayBackend:
             ]
             told = ray.get(refs, timeout=PATIENCE)
         except Exception as error:
-            last = [line.strip() for line in str(error).splitlines() if line.strip()][-1:]
             raise BackendError(
-                f"the workers of {self._where()} can't run dualdag ({type(error).__name__}: {' '.join(last)}): "
+                f"the workers of {self._where()} can't run dualdag ({type(error).__name__}: {lines(error)[-1]}): "
                 f'install the same there as here: pip install "dualdag[ray]=={dualdag.__version__}"'
             ) from error
         others = sorted({version for version, _ in told} - {dualdag.__version__})
@@ -181,6 +179,10 @@ class RayBackend:
             with tempfile.NamedTemporaryFile(dir=folder, prefix=".seen-") as marker:
                 found = self._shared[url] = self._greet(marker.name)
         return found
+
+
+def _alive() -> list[dict[str, Any]]:
+    return [node for node in engine().nodes() if node["Alive"]]
 
 
 def _is_near(connection: Connection, alive: list[dict[str, Any]]) -> bool:

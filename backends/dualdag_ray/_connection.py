@@ -17,6 +17,7 @@ from dualdag.config import environment, put_back_environment
 from dualdag.errors import BackendError, BackendNotInstalledError
 from dualdag.execution import in_lasting_thread
 from dualdag_ray._knock import knock
+from dualdag_ray._lines import lines
 from dualdag_ray._watch import Watch
 
 if TYPE_CHECKING:
@@ -204,11 +205,10 @@ def init(**given: Any) -> Any:
 
 
 def _refused(address: str, error: Exception) -> BackendError:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    said = lines(error)
     # What Ray Client passes on of the cluster's error is a traceback.
-    first, last = (lines[0], lines[-1]) if lines else ("", "")
-    text = f"{type(error).__name__}: {last if 'Traceback' in str(error) else first}"
-    if "ray[client]" in first:
+    text = f"{type(error).__name__}: {said[-1] if 'Traceback' in str(error) else said[0]}"
+    if "ray[client]" in said[0]:
         return BackendNotInstalledError(
             f'{address} needs Ray Client, which is not installed: pip install "ray[client]" (and the same where the '
             "cluster runs)"
@@ -218,7 +218,7 @@ def _refused(address: str, error: Exception) -> BackendError:
             f"a local Ray cluster can't be started ({text}): see what backend_options= passes to ray.init, and "
             "whether the home folder and the temporary folder can be written."
         )
-    told = " ".join(lines)
+    told = " ".join(said)
     if "ersion mismatch" in told:
         return BackendError(
             f"the Ray cluster at {address} has other versions than this process: "

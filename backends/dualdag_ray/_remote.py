@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dualdag.execution import Outcome, dump_value, guess_size, load_value, place_of, run_job, value_to_bytes
+from dualdag_ray._lines import lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,8 +84,7 @@ def _objects(payload: bytes, refs: Sequence[Any] = ()) -> tuple[Any, ...]:
     except (ray.exceptions.ObjectLostError, ray.exceptions.OutOfMemoryError, ray.exceptions.RayTaskError):
         raise
     except Exception as error:  # noqa: BLE001 - unpickling runs code of any class
-        last = [line.strip() for line in str(error).splitlines() if line.strip()][-1:]
-        raise UnreadableInputError(" ".join(last) or type(error).__name__) from None
+        raise UnreadableInputError(lines(error)[-1] or type(error).__name__) from None
 
 
 def _load(data: bytes | memoryview) -> Any:

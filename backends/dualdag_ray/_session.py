@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import pickle
-import re
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -29,6 +28,7 @@ from dualdag.execution import (
     thaw,
     time_limit,
 )
+from dualdag_ray._lines import lines
 from dualdag_ray._remote import LATE, Beside, UnreadableInputError
 from dualdag_ray._shape import Shape, shape_of
 
@@ -334,13 +334,8 @@ class RaySession:
         self._near = (None, Beside([]))
 
 
-def _lines(error: BaseException) -> list[str]:
-    plain = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
-    return [line.strip() for line in plain.splitlines() if line.strip()] or [""]
-
-
 def _first_line(error: BaseException) -> str:
-    return f"{type(error).__name__}: {_lines(error)[0]}"
+    return f"{type(error).__name__}: {lines(error)[0]}"
 
 
 def _lost(step: Step, error: BaseException, again: int) -> BackendError:
@@ -351,8 +346,8 @@ def _lost(step: Step, error: BaseException, again: int) -> BackendError:
 
 
 def _engine_failed(step: Step, error: BaseException, where: str) -> DualdagError:
-    last = _lines(error)[-1]
-    theirs = any("input arguments for this task could not be computed" in line for line in _lines(error))
+    last = lines(error)[-1]
+    theirs = any("input arguments for this task could not be computed" in line for line in lines(error))
     if theirs or isinstance(error, UnreadableInputError):
         return CodecError(
             f"what {step.label!r} ({step.site}) takes can't be unpickled in a worker ({last}): let the task that made "

@@ -63,6 +63,8 @@ def started(command: list[str], until: str, folder: Path, **environment: str) ->
             assert time.monotonic() < deadline, log.read_text()
             time.sleep(0.1)
         yield
+        # Nothing that joins it ends it.
+        assert process.poll() is None, log.read_text()
     finally:
         os.killpg(process.pid, signal.SIGTERM)
         try:
@@ -116,9 +118,19 @@ def dask_scheduler(tmp_path: Path) -> Iterator[Callable[..., str]]:
 
 
 @pytest.fixture
-def other_version(tmp_path: Path) -> dict[str, str]:
+def at_start(tmp_path: Path) -> Callable[[str], dict[str, str]]:
+    """Gives variables under which each Python runs a text before all else."""
+
+    def variables(text: str) -> dict[str, str]:
+        folder = tmp_path / "other"
+        folder.mkdir()
+        (folder / "sitecustomize.py").write_text(text)
+        return {"PYTHONPATH": os.pathsep.join([str(folder), *HERE])}
+
+    return variables
+
+
+@pytest.fixture
+def other_version(at_start: Callable[[str], dict[str, str]]) -> dict[str, str]:
     """Variables under which a process has another version of dualdag."""
-    folder = tmp_path / "other"
-    folder.mkdir()
-    (folder / "sitecustomize.py").write_text("import dualdag\ndualdag.__version__ = '0.0.9'\n")
-    return {"PYTHONPATH": os.pathsep.join([str(folder), *HERE])}
+    return at_start("import dualdag\ndualdag.__version__ = '0.0.9'\n")

@@ -2,16 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
-import os
-import signal
-import socket
-import subprocess
-import sys
-import tempfile
 import textwrap
-import time
 
 import pytest
 
@@ -54,69 +46,23 @@ HELPERS = """
 """
 
 
-def listens(port):
-    with socket.socket() as asked:
-        return asked.connect_ex(("127.0.0.1", port)) == 0
-
-
-@contextlib.contextmanager
-def started_by_hand(tmp_path, **environment):
-    """A cluster of somebody's, in a folder of its own; gives its port and that of Ray Client, or None."""
-    ports = []
-    for _ in range(2):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            ports.append(free.getsockname()[1])
-    client = importlib.util.find_spec("grpc") is not None
-    away = tmp_path / "away"
-    away.mkdir()
-    with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as folder:
-        command = [
-            sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", "--disable-usage-stats",
-            f"--port={ports[0]}", "--num-cpus=1", "--include-dashboard=false", f"--temp-dir={folder}",
-            "--object-store-memory=100000000", *([f"--ray-client-server-port={ports[1]}"] if client else []),
-        ]  # fmt: skip
-        log = tmp_path / "head.log"
-        env = {k: v for k, v in os.environ.items() if k != "RAY_ADDRESS"} | {"RAY_AUTH_MODE": "disabled"}
-        env |= environment
-        with log.open("w") as out:
-            started = subprocess.Popen(command, cwd=away, env=env, stdout=out, stderr=out, start_new_session=True)
-        try:
-            deadline = time.monotonic() + 40
-            while "Ray runtime started" not in log.read_text() or (client and not listens(ports[1])):
-                assert started.poll() is None, log.read_text()
-                assert time.monotonic() < deadline, log.read_text()
-                time.sleep(0.2)
-            yield ports[0], ports[1] if client else None
-            assert started.poll() is None
-        finally:
-            os.killpg(started.pid, signal.SIGTERM)
-            try:
-                started.wait(3)
-            except subprocess.TimeoutExpired:
-                os.killpg(started.pid, signal.SIGKILL)
-                started.wait()
-
-
 @pytest.fixture
-def head(tmp_path):
-    with started_by_hand(tmp_path) as ports:
-        yield ports
+def head(ray_head):
+    return ray_head(RAY_AUTH_MODE="disabled")
 
 
 @pytest.mark.timeout(240)
 def test_a_cluster_elsewhere_gets_the_projects_modules(tmp_path, head):
-    port, client = head
     (tmp_path / "helpers.py").write_text(textwrap.dedent(HELPERS))
     text = textwrap.dedent(ELSEWHERE).replace("sys.argv[1]", "BACKEND")
-    told = script(tmp_path, text.replace("BACKEND", "'ray'"), RAY_ADDRESS=f"127.0.0.1:{port}", RAY_AUTH_MODE="disabled")
+    told = script(tmp_path, text.replace("BACKEND", "'ray'"), RAY_ADDRESS=head.address, RAY_AUTH_MODE="disabled")
     assert "(42, " in told
     assert "because" in told
-    if client is None:
+    if head.client is None:
         return
     told = script(
         tmp_path,
-        text.replace("BACKEND", f"'ray://127.0.0.1:{client}'").replace("f(1)", "f(2)"),
+        text.replace("BACKEND", repr(head.client)).replace("f(1)", "f(2)"),
         RAY_AUTH_MODE="disabled",
     )
     assert "(43, 'away')" in told
@@ -144,25 +90,23 @@ FIRST_SERVER_DIES = """
 
 @pytest.mark.timeout(240)
 @needs_client
-def test_a_client_joins_although_the_first_server_that_the_cluster_forks_for_it_dies(tmp_path):
-    (tmp_path / "sitecustomize.py").write_text(textwrap.dedent(FIRST_SERVER_DIES))
-    path = os.pathsep.join([str(tmp_path), *os.environ.get("PYTHONPATH", "").split(os.pathsep)])
-    with started_by_hand(tmp_path, PYTHONPATH=path) as (_, client):
-        told = script(
-            tmp_path,
-            f"""
-            import dualdag as dag
+def test_a_client_joins_although_the_first_server_that_the_cluster_forks_for_it_dies(tmp_path, ray_head, at_start):
+    head = ray_head(RAY_AUTH_MODE="disabled", **at_start(textwrap.dedent(FIRST_SERVER_DIES)))
+    told = script(
+        tmp_path,
+        f"""
+        import dualdag as dag
 
-            @dag.task
-            def f(x):
-                return x + 1
+        @dag.task
+        def f(x):
+            return x + 1
 
-            if __name__ == "__main__":
-                print(dag.run(f(1), backend="ray://127.0.0.1:{client}", progress="off"))
-                dag.shutdown()
-            """,
-            RAY_AUTH_MODE="disabled",
-        )
+        if __name__ == "__main__":
+            print(dag.run(f(1), backend="{head.client}", progress="off"))
+            dag.shutdown()
+        """,
+        RAY_AUTH_MODE="disabled",
+    )
     assert told.split() == ["2"]
     assert (tmp_path / "away" / "died").exists()
 
@@ -170,7 +114,6 @@ def test_a_client_joins_although_the_first_server_that_the_cluster_forks_for_it_
 @pytest.mark.timeout(240)
 @needs_client
 def test_values_that_share_an_object_come_by_ray_client(tmp_path, head):
-    _, client = head
     told = script(
         tmp_path,
         f"""
@@ -190,7 +133,7 @@ def test_values_that_share_an_object_come_by_ray_client(tmp_path, head):
             parts = [three(k) for k in range(40)]
             poked = [poke(one[1], one[2]) for one in parts]
             arrays = [one[1] for one in parts]
-            backend = "ray://127.0.0.1:{client}"
+            backend = "{head.client}"
             got = dag.run([poked, arrays], backend=backend, store="memory://", progress="off")
             for k, array in enumerate(got[1]):
                 assert got[0][k] == 99 + k + array.sum(), k
