@@ -74,7 +74,7 @@ def script(folder: Path, text: str, **environment: str) -> str:
     path.write_text(textwrap.dedent(text))
     env = {k: v for k, v in os.environ.items() if k != "RAY_ADDRESS"} | environment
     done = subprocess.run(
-        [sys.executable, str(path)], cwd=folder, env=env, capture_output=True, text=True, timeout=110, check=False
+        [sys.executable, str(path)], cwd=folder, env=env, capture_output=True, text=True, timeout=200, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

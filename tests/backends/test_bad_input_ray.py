@@ -17,7 +17,7 @@ pytest.importorskip("ray")
 from importlib.metadata import version
 
 pytestmark = [
-    pytest.mark.timeout(240),
+    pytest.mark.timeout(600),
     pytest.mark.skipif(version("ray") < "2.48", reason="needs Ray 2.48 or later"),
 ]
 
@@ -42,15 +42,19 @@ PROGRAM = """
 
 @pytest.fixture
 def told(tmp_path):
-    """Runs a program with these variables; returns what it says of its two runs, and how long each took."""
+    """Runs a program with these variables; returns what it says of its two runs, each in the time it may take.
 
-    def start(backend, change="", call="1", **environment):
+    That nobody answers, or lets one in, is known within 10 s; what takes a join by Ray Client first (`joins`) may
+    be known later.
+    """
+
+    def start(backend, change="", call="1", *, joins=False, **environment):
         path = tmp_path / "program.py"
         path.write_text(textwrap.dedent(PROGRAM).replace("CHANGE", change).replace("OPTIONS", call))
         env = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")} | environment
         env["PYTHONPATH"] = os.pathsep.join(p for p in sys.path if p)
         done = subprocess.run(
-            [sys.executable, str(path), backend], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=150,
+            [sys.executable, str(path), backend], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=240,
             check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
@@ -62,7 +66,8 @@ def told(tmp_path):
             if kind == "came":
                 found.append(line)
                 continue
-            assert float(seconds) < 10, line
+            # A proxy that lost the server which it forked says so after 30 s, and is asked again.
+            assert float(seconds) < (100 if joins else 10), line
             assert not (tmp_path / "ran").exists()
             found.append(f"{kind}: {text}")
         # The second run is told the same as the first.
@@ -105,7 +110,7 @@ def test_versions_that_differ(ray_head, told, other_version):
     off = {"RAY_AUTH_MODE": "disabled"}
     backends = [("ray", off | {"RAY_ADDRESS": head.address})] + ([(head.client, off)] if head.client else [])
     for backend, variables in backends:
-        text = told(backend, **variables)
+        text = told(backend, joins=backend == head.client, **variables)
         assert re.match(r"BackendError: this is dualdag \S+, and workers of the Ray cluster \(\S+\) have 0\.0\.9", text)
         assert 'pip install "dualdag[ray]==' in text
         text = told(backend, change="import ray; ray.__version__ = '9.9.9'", **variables)

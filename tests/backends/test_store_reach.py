@@ -12,7 +12,7 @@ import pytest
 
 import dualdag as dag
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 
 PATHS = os.pathsep.join(str(Path(path).absolute()) for path in sys.path if path)
 
