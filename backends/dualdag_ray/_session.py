@@ -346,8 +346,9 @@ def _lost(step: Step, error: BaseException, again: int) -> BackendError:
 
 
 def _engine_failed(step: Step, error: BaseException, where: str) -> DualdagError:
-    last = lines(error)[-1]
-    theirs = any("input arguments for this task could not be computed" in line for line in lines(error))
+    said = lines(error)
+    last = said[-1]
+    theirs = any("input arguments for this task could not be computed" in line for line in said)
     if theirs or isinstance(error, UnreadableInputError):
         return CodecError(
             f"what {step.label!r} ({step.site}) takes can't be unpickled in a worker ({last}): let the task that made "

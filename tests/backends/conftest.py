@@ -89,7 +89,8 @@ def ray_head(tmp_path: Path) -> Iterator[Callable[..., Head]]:
                 "--object-store-memory=100000000",
                 *([f"--ray-client-server-port={client_port}"] if client else []),
             ]  # fmt: skip
-            # Without it Ray's proxy lost the first server that it forked for a client in 5 of 15 new clusters, and in 0 of 14 with it.
+            # Without it Ray's proxy lost the first server that it forked for a client in 5 of 15 new clusters, with it
+            # in 0 of 14.
             environment = {"GRPC_ENABLE_FORK_SUPPORT": "0"} | environment
             stack.enter_context(started(command, "Ray runtime started", tmp_path, **environment))
             if client:

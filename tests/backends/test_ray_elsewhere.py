@@ -12,7 +12,7 @@ from tests.backends.engines import script
 pytest.importorskip("ray")
 
 # A join by Ray Client takes 30 s more where the cluster's proxy lost the server that it forked.
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(240)
 needs_client = pytest.mark.skipif(importlib.util.find_spec("grpc") is None, reason="needs ray[client]")
 
 ELSEWHERE = """
@@ -53,7 +53,6 @@ def head(ray_head):
     return ray_head(RAY_AUTH_MODE="disabled")
 
 
-@pytest.mark.timeout(240)
 def test_a_cluster_elsewhere_gets_the_projects_modules(tmp_path, head):
     (tmp_path / "helpers.py").write_text(textwrap.dedent(HELPERS))
     text = textwrap.dedent(ELSEWHERE).replace("sys.argv[1]", "BACKEND")
@@ -112,7 +111,6 @@ def test_a_client_joins_although_the_first_server_that_the_cluster_forks_for_it_
     assert (tmp_path / "away" / "died").exists()
 
 
-@pytest.mark.timeout(240)
 @needs_client
 def test_values_that_share_an_object_come_by_ray_client(tmp_path, head):
     told = script(
