@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast
 
 from dualdag.errors import StoreError
+from dualdag.store._machine import current
 
 __all__ = ["READ_ONLY", "Buffers", "FileSystem", "LocalFolder", "describe", "explained", "numbered", "open_filesystem",
            "shown"]  # fmt: skip
@@ -24,10 +25,6 @@ R = TypeVar("R")
 #: What the operating system says of a place that can't be written.
 READ_ONLY = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 
-_BINARY = getattr(os, "O_BINARY", 0)
-_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY
-# Windows can't unlink what is read-only, and a hard link shares its attributes.
-_MODE = 0o444 if os.name == "posix" else 0o666
 _PIECE = 1 << 22
 #: What a folder says that has no hard links.
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, None}
@@ -191,41 +188,39 @@ class LocalFolder:
             return self._publish(temporary, target, folder)
         finally:
             try:
-                os.unlink(temporary)
+                current().unlink(temporary)
             except OSError:
                 pass
 
     def _make(self, folder: str) -> None:
         if folder not in self._folders:
-            os.makedirs(folder, exist_ok=True)
+            current().mkdir(folder)
             if self._durable:
                 # The new folder's own name lies in the one above it.
                 self._sync(os.path.dirname(folder))
             self._folders.add(folder)
 
     def _write(self, temporary: str, parts: Buffers, folder: str) -> None:
+        machine = current()
         try:
-            handle = os.open(temporary, _CREATE, _MODE)
+            handle = machine.create(temporary)
         except FileNotFoundError:
             # Somebody removed the store, or emptied it, while it was open.
             self._folders.clear()
             self._make(folder)
-            handle = os.open(temporary, _CREATE, _MODE)
+            handle = machine.create(temporary)
         try:
             for part in parts:
-                view = memoryview(part).cast("B")
-                done = os.write(handle, view[: 1 << 30])
-                while done < view.nbytes:
-                    done += os.write(handle, view[done : done + (1 << 30)])
+                machine.write(handle, temporary, memoryview(part).cast("B"))
             if self._durable:
-                os.fsync(handle)
+                machine.fsync(handle, temporary)
         finally:
-            os.close(handle)
+            machine.close(handle)
 
     def _publish(self, temporary: str, target: str, folder: str) -> bool:
         if self._links:
             try:
-                os.link(temporary, target)
+                current().link(temporary, target)
             except FileExistsError:
                 # On NFS the answer to a link that worked can get lost; asked again, it says this.
                 return os.stat(temporary).st_nlink == 2
@@ -246,17 +241,17 @@ class LocalFolder:
         A crash in between leaves it empty: the name is taken, and what it holds counts as damaged.
         """
         try:
-            os.close(os.open(target, _CREATE, _MODE))
+            current().close(current().create(target))
         except FileExistsError:
             return False
-        os.replace(temporary, target)
+        current().rename(temporary, target)
         return True
 
     def _sync(self, folder: str) -> None:
         if hasattr(os, "O_DIRECTORY"):
             handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
             try:
-                os.fsync(handle)
+                current().fsync(handle, folder)
             finally:
                 os.close(handle)
 
@@ -264,8 +259,7 @@ class LocalFolder:
     def get(self, path: str) -> bytes | None:
         """Return a file's bytes, or None if there is none."""
         try:
-            with open(f"{self._root}/{path}", "rb", buffering=0) as file:
-                return file.readall()
+            return current().read(f"{self._root}/{path}")
         except (FileNotFoundError, NotADirectoryError):
             return None
 
@@ -277,7 +271,7 @@ class LocalFolder:
     def size(self, path: str) -> int | None:
         """Return a file's size, or None if there is none."""
         try:
-            return os.stat(f"{self._root}/{path}").st_size
+            return current().size(f"{self._root}/{path}")
         except (FileNotFoundError, NotADirectoryError):
             return None
 
@@ -296,7 +290,7 @@ class LocalFolder:
     def names(self, folder: str) -> list[str]:
         """Return the sorted names in a folder; none if there is no such folder."""
         try:
-            return sorted(name for name in os.listdir(f"{self._root}/{folder}") if not name.endswith(".tmp"))
+            return sorted(name for name in current().names(f"{self._root}/{folder}") if not name.endswith(".tmp"))
         except (FileNotFoundError, NotADirectoryError):
             return []
 
@@ -304,7 +298,7 @@ class LocalFolder:
     def remove(self, path: str) -> None:
         """Remove a file if there is one."""
         try:
-            os.unlink(f"{self._root}/{path}")
+            current().unlink(f"{self._root}/{path}")
         except FileNotFoundError:
             pass
 
@@ -312,9 +306,9 @@ class LocalFolder:
     def move_aside(self, path: str, to: str) -> None:
         """Move a damaged file out of the way, so that its name can be written again."""
         target = f"{self._root}/{to}"
-        os.makedirs(os.path.dirname(target), exist_ok=True)
+        current().mkdir(os.path.dirname(target))
         try:
-            os.replace(f"{self._root}/{path}", target)
+            current().rename(f"{self._root}/{path}", target)
         except FileNotFoundError:
             pass
 

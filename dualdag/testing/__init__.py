@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dualdag.testing._backend_suite import BackendSuite
+    from dualdag.testing._faults import FaultFS
     from dualdag.testing._store_suite import StoreSuite
     from dualdag.testing._strategies import build, evaluate, recipes
 
-__all__ = ["BackendSuite", "StoreSuite", "build", "evaluate", "recipes"]
+__all__ = ["BackendSuite", "FaultFS", "StoreSuite", "build", "evaluate", "recipes"]
 
 # Loaded at first use: pytest and hypothesis are needed only by who uses them.
 _HOMES = {
     "BackendSuite": "_backend_suite",
+    "FaultFS": "_faults",
     "StoreSuite": "_store_suite",
     "build": "_strategies",
     "evaluate": "_strategies",

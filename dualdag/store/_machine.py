@@ -1,0 +1,84 @@
+"""What a store in a folder asks of the operating system, in one place: tests put another here that fails."""
+
+from __future__ import annotations
+
+import os
+
+__all__ = ["Machine", "current", "put_in_place"]
+
+_BINARY = getattr(os, "O_BINARY", 0)
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY
+# Windows can't unlink what is read-only, and a hard link shares its attributes.
+_MODE = 0o444 if os.name == "posix" else 0o666
+
+
+class Machine:
+    """The operating system's own calls; paths are absolute, with forward slashes."""
+
+    def mkdir(self, folder: str) -> None:
+        """Make a folder and those above it, as far as they are not there."""
+        os.makedirs(folder, exist_ok=True)
+
+    def create(self, path: str) -> int:
+        """Make a file that must not be there, and return its descriptor."""
+        return os.open(path, _CREATE, _MODE)
+
+    def write(self, file: int, path: str, data: memoryview) -> None:
+        """Write all of `data`."""
+        done = 0
+        while done < data.nbytes:
+            done += os.write(file, data[done : done + (1 << 30)])
+
+    def fsync(self, file: int, path: str) -> None:
+        """Bring a file's content to the disk."""
+        os.fsync(file)
+
+    def close(self, file: int) -> None:
+        """Close a descriptor."""
+        os.close(file)
+
+    def link(self, path: str, to: str) -> None:
+        """Give a file a second name, which must be free."""
+        os.link(path, to)
+
+    def rename(self, path: str, to: str) -> None:
+        """Give a file another name, whatever had it."""
+        os.replace(path, to)
+
+    def unlink(self, path: str) -> None:
+        """Remove a name."""
+        os.unlink(path)
+
+    def read(self, path: str) -> bytes:
+        """Return a file's bytes."""
+        with open(path, "rb", buffering=0) as file:
+            return file.readall()
+
+    def size(self, path: str) -> int:
+        """Return a file's size."""
+        return os.stat(path).st_size
+
+    def names(self, folder: str) -> list[str]:
+        """Return the names in a folder."""
+        return os.listdir(folder)
+
+
+_in_place = Machine()
+
+
+def current() -> Machine:
+    """Return what folders call."""
+    return _in_place
+
+
+def put_in_place(machine: Machine) -> Machine:
+    """Let folders call `machine` from now on; return what they called before.
+
+    Parameters
+    ----------
+    machine : Machine
+        Any that does the same in the end, or fails.
+    """
+    global _in_place
+    before, _in_place = _in_place, machine
+    return before
