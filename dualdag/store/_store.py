@@ -6,17 +6,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from dualdag.errors import StoreError
-from dualdag.store._artifacts import Artifact
-from dualdag.store._facts import Confirmation, Record, Saved, Version
+from dualdag.store._facts import Record, Saved
 from dualdag.store._fs import READ_ONLY, Buffers, describe
-from dualdag.store._handle import Handle
 from dualdag.store._journal import Run, RunJournal, read_run, read_runs
+from dualdag.store._published import Published
 from dualdag.store._seal import LAYOUT
 
 __all__ = ["LAYOUT", "Store", "open_store"]
 
 
-class Store(Handle):
+class Store(Published):
     """A place for results; made by `open_store`, which tells of the parameters, or `dualdag.store`.
 
     Several threads may use one.  Pickled, it is its URL and options, and opens there again.
@@ -195,109 +194,6 @@ class Store(Handle):
     def refresh(self) -> None:
         """See what other writers did since."""
         self._records.refresh()
-
-    # Artifacts.
-
-    def latest(self, name: str) -> Version | None:
-        """Return the newest version of an artifact, or None.
-
-        Parameters
-        ----------
-        name : str
-            Of the artifact.
-
-        Raises
-        ------
-        CorruptObjectError
-            When it is damaged.
-        """
-        return self._artifacts.latest(name)
-
-    def version(self, name: str, number: int | None = None) -> Version:
-        """Return a version of an artifact, the newest by default.
-
-        Parameters
-        ----------
-        name : str
-            Of the artifact.
-        number : int, optional
-            From 1.
-
-        Raises
-        ------
-        ArtifactNotFoundError
-            When there is none; it names the nearest.
-        CorruptObjectError
-            When it is damaged.
-        """
-        return self._artifacts.version(name, number)
-
-    def last_confirmed(self, name: str) -> Confirmation | None:
-        """Return the newest readable confirmation of an artifact, or None."""
-        return self._artifacts.last_confirmed(name)
-
-    def add_version(self, version: Version) -> Version:
-        """Publish a version under the next number, and return it as published.
-
-        Parameters
-        ----------
-        version : Version
-            Its number is not looked at.
-
-        Raises
-        ------
-        StoreError
-            When it can't be written.
-        """
-        self._may_write()
-        return self._artifacts.add(version)
-
-    def confirm(self, confirmation: Confirmation) -> None:
-        """Note that a due artifact came out the same.
-
-        Parameters
-        ----------
-        confirmation : Confirmation
-            Which, and from what.
-        """
-        self._may_write()
-        self._artifacts.confirm(confirmation)
-
-    def artifacts(self) -> list[Artifact]:
-        """Return a row about the newest readable version of each artifact, by name."""
-        return self._artifacts.newest_rows()
-
-    def versions(self, name: str) -> list[Artifact]:
-        """Return rows about the versions of an artifact, newest first.
-
-        Parameters
-        ----------
-        name : str
-            Of the artifact.
-
-        Raises
-        ------
-        ArtifactNotFoundError
-            When there is none; it names the nearest.
-        """
-        return self._artifacts.rows(name)
-
-    def delete(self, name: str) -> int:
-        """Remove an artifact's versions; return how many there were.  Its objects stay.
-
-        Parameters
-        ----------
-        name : str
-            Of the artifact.
-
-        Raises
-        ------
-        ArtifactNotFoundError
-            When there is none; it names the nearest.
-        """
-        if self.readonly:
-            self._may_write()
-        return self._artifacts.delete(name)
 
     # Journals.
 

@@ -7,9 +7,9 @@ import os
 import threading
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar, cast
 
 from fsspec import AbstractFileSystem, filesystem
 
@@ -85,7 +85,7 @@ class _Faults:
         if fault == "stale":
             if step.operation == "list":
                 # What it gave when it was last asked; nothing, if it never was.
-                return self._lists.get(step.path, [])  # type: ignore[return-value]
+                return cast("R", self._lists.get(step.path, []))
             return do()
         if fault == "torn" and tear is not None:
             tear()
@@ -96,7 +96,7 @@ class _Faults:
         os._exit(CRASHED)
 
 
-class FaultFS(AbstractFileSystem):
+class FaultFS(AbstractFileSystem):  # type: ignore[misc]
     """A filesystem that fails at the steps it is told to.
 
     It wraps any fsspec filesystem: given as `fs`, or by URL (``fault::s3://bucket/store`` with
@@ -160,7 +160,7 @@ class FaultFS(AbstractFileSystem):
         """What was asked for so far."""
         return self._faults.steps
 
-    def __enter__(self) -> FaultFS:
+    def __enter__(self) -> Self:
         self._before.append(_machine.put_in_place(_FaultyMachine(_machine.current(), self._faults)))
         return self
 
@@ -240,7 +240,7 @@ class _FaultyMachine(_machine.Machine):
 
     def mkdir(self, folder: str) -> None:
         # Those that are there already are no step.
-        if not PurePath(folder).is_absolute() or not os.path.isdir(folder):
+        if not PurePath(folder).is_absolute() or not Path(folder).is_dir():
             self._faults("mkdir", folder, lambda: self._real.mkdir(folder))
 
     def create(self, path: str) -> int:
