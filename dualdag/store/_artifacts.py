@@ -16,7 +16,8 @@ from dualdag.errors import ArtifactNotFoundError, CorruptObjectError, GraphError
 from dualdag.graph import next_due, parse_cadence, validate_name
 from dualdag.store._facts import Confirmation, Tombstone, Version
 from dualdag.store._fs import FileSystem, numbered, shown
-from dualdag.store._seal import seal, unseal
+from dualdag.store._seal import REFUSED
+from dualdag.store._sealer import UNSIGNED, Sealer
 
 __all__ = ["Artifact", "Artifacts"]
 
@@ -81,11 +82,14 @@ class Artifacts:
         Where they lie.
     lookups : Counter
         Counts look-ups.
+    sealer : Sealer, optional
+        Signs what is written and checks what is read.
     """
 
-    def __init__(self, fs: FileSystem, lookups: Counter[str]) -> None:
+    def __init__(self, fs: FileSystem, lookups: Counter[str], sealer: Sealer = UNSIGNED) -> None:
         self._fs = fs
         self._lookups = lookups
+        self._sealer = sealer
 
     def _numbers(self, folder: str) -> list[int]:
         self._lookups["listings"] += 1
@@ -96,10 +100,10 @@ class Artifacts:
         path = f"{_folder(name)}/versions/{number:08d}"
         data = self._fs.get(path) or b""
         try:
-            version = unseal(data, Version, path)
+            version = self._sealer.unseal(data, Version, path)
         except CorruptObjectError:
             try:
-                unseal(data, Tombstone, path)
+                self._sealer.unseal(data, Tombstone, path)
             except CorruptObjectError:
                 raise CorruptObjectError(
                     f"store {shown(self._fs.url)}: version {number} of artifact {name!r} is damaged: its bytes are "
@@ -119,7 +123,7 @@ class Artifacts:
         numbers = self._numbers(f"{_folder(name)}/versions")
         try:
             return bool(numbers) and self._read(name, numbers[-1]) is not None
-        except CorruptObjectError:
+        except REFUSED:
             return True
 
     def latest(self, name: str) -> Version | None:
@@ -153,7 +157,7 @@ class Artifacts:
         for number in reversed(self._numbers(f"{_folder(name)}/versions")):
             try:
                 found = self._read(name, number)
-            except CorruptObjectError as error:
+            except REFUSED as error:
                 warnings.warn(f"{error} It is left out.", stacklevel=4)
                 continue
             if found is None:
@@ -198,7 +202,7 @@ class Artifacts:
             number += 1
             made = msgspec.structs.replace(version, number=number)
             path = f"{folder}/{number:08d}"
-            if self._fs.put_if_absent(path, [seal(made, path)]):
+            if self._put(path, made):
                 return made
             same = self._same(version, number)
         return same
@@ -207,7 +211,7 @@ class Artifacts:
         """Return the version of a number if it is of the same result."""
         try:
             other = self._read(version.name, number)
-        except CorruptObjectError:
+        except REFUSED:
             return None
         if other is None:
             return None
@@ -218,8 +222,11 @@ class Artifacts:
         """Note that an artifact was made again and came out the same."""
         folder = f"{_folder(confirmation.name)}/confirmations"
         number = max(self._numbers(folder), default=0) + 1
-        while not self._fs.put_if_absent(f"{folder}/{number:08d}", [seal(confirmation, f"{folder}/{number:08d}")]):
+        while not self._put(f"{folder}/{number:08d}", confirmation):
             number += 1
+
+    def _put(self, path: str, value: msgspec.Struct) -> bool:
+        return self._fs.put_if_absent(path, [self._sealer.seal(value, path)])
 
     def last_confirmed(self, name: str) -> Confirmation | None:
         """Return the newest readable confirmation, or None."""
@@ -228,8 +235,8 @@ class Artifacts:
         for number in reversed(self._numbers(folder)):
             path = f"{folder}/{number:08d}"
             try:
-                return unseal(self._fs.get(path) or b"", Confirmation, path)
-            except CorruptObjectError as error:
+                return self._sealer.unseal(self._fs.get(path) or b"", Confirmation, path)
+            except REFUSED as error:
                 warnings.warn(f"store {shown(self._fs.url)}: {error} It is left out.", stacklevel=3)
         return None
 
@@ -243,9 +250,7 @@ class Artifacts:
         count = self._count(name, numbers)
         if count:
             number = numbers[-1] + 1
-            while not self._fs.put_if_absent(
-                path := f"{folder}/versions/{number:08d}", [seal(Tombstone(name, time.time()), path)]
-            ):
+            while not self._put(f"{folder}/versions/{number:08d}", Tombstone(name, time.time())):
                 number += 1
             numbers = [*(found for found in self._numbers(f"{folder}/versions") if found < number), number]
         for number in numbers[:-1]:
@@ -262,6 +267,6 @@ class Artifacts:
             try:
                 if self._read(name, number) is None:
                     return count
-            except CorruptObjectError:
+            except REFUSED:
                 continue
         return len(numbers)

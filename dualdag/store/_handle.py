@@ -22,6 +22,7 @@ from dualdag.store._index import Index
 from dualdag.store._layout import Marker, read_marker, write_marker
 from dualdag.store._objects import Objects
 from dualdag.store._records import Records
+from dualdag.store._sealer import UNSIGNED, Sealer
 
 __all__ = ["Handle"]
 
@@ -36,6 +37,7 @@ class Handle:
         durable: bool = False,
         readonly: bool = False,
         options: Mapping[str, Any] | None = None,
+        sealer: Sealer = UNSIGNED,
     ) -> None:
         self._fs: FileSystem = open_filesystem(url, durable=durable, options=options or {})
         self.url = self._fs.url
@@ -43,9 +45,10 @@ class Handle:
         self.readonly = readonly
         self.lookups: Counter[str] = Counter()
         self._options = dict(options or {})
+        self._sealer = sealer
         self._lock = threading.RLock()
-        self._marker: Marker | None = read_marker(self._fs, repair=not readonly)
-        self._artifacts = Artifacts(self._fs, self.lookups)
+        self._marker: Marker | None = read_marker(self._fs, repair=not readonly, sealer=sealer)
+        self._artifacts = Artifacts(self._fs, self.lookups, sealer)
         self._objects = Objects(self._fs, self.lookups)
         self._opened: tuple[int, Records] | None = None
 
@@ -57,11 +60,15 @@ class Handle:
             return opened[1]
         with self._lock:
             if self._opened is None or self._opened[0] != os.getpid():
-                self._opened = os.getpid(), Records(self._fs, Index(self._index_places), self.lookups)
+                self._opened = os.getpid(), self._open_records()
             return self._opened[1]
 
+    def _open_records(self) -> Records:
+        return Records(self._fs, Index(self._index_places), self.lookups, self._sealer)
+
     def __reduce__(self) -> tuple[Any, ...]:
-        return _reopen, (type(self), self.url, self.durable, self.readonly, self._options)
+        # The sealer loses its keys on the way: what is sent to workers holds no secret.
+        return _reopen, (type(self), self.url, self.durable, self.readonly, self._options, self._sealer)
 
     def __repr__(self) -> str:
         return f"<Store {shown(self.url)}>"
@@ -151,5 +158,7 @@ def _temporary() -> Path | None:
     return folder if mine else None
 
 
-def _reopen(kind: type[Handle], url: str, durable: bool, readonly: bool, options: Mapping[str, Any]) -> Handle:
-    return kind(url, durable=durable, readonly=readonly, options=options)
+def _reopen(
+    kind: type[Handle], url: str, durable: bool, readonly: bool, options: Mapping[str, Any], sealer: Sealer
+) -> Handle:
+    return kind(url, durable=durable, readonly=readonly, options=options, sealer=sealer)

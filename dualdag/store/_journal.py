@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from dualdag.errors import ArtifactNotFoundError, CorruptObjectError, StoreError, did_you_mean
+from dualdag.errors import ArtifactNotFoundError, StoreError, did_you_mean
 from dualdag.store._facts import Begin, End, Events
 from dualdag.store._fs import FileSystem, numbered, shown
-from dualdag.store._seal import seal, unseal
+from dualdag.store._seal import REFUSED
+from dualdag.store._sealer import UNSIGNED, Sealer
 
 if TYPE_CHECKING:
     import msgspec
@@ -63,6 +64,8 @@ class RunJournal:
         What it was asked for.
     refused : StoreError, optional
         Why nothing can be written to the store.
+    sealer : Sealer, optional
+        Signs what is written.
 
     Raises
     ------
@@ -71,11 +74,18 @@ class RunJournal:
     """
 
     def __init__(
-        self, fs: FileSystem | None, run_id: str, info: Mapping[str, Any], *, refused: StoreError | None = None
+        self,
+        fs: FileSystem | None,
+        run_id: str,
+        info: Mapping[str, Any],
+        *,
+        refused: StoreError | None = None,
+        sealer: Sealer = UNSIGNED,
     ) -> None:
         if _ID.fullmatch(run_id) is None:
             raise StoreError(f"{run_id!r} can't name a run: use letters, digits, '_', '-' and '.'.")
         self._fs = fs
+        self._sealer = sealer
         self.id = run_id
         self.refused = refused
         self._lock = threading.Lock()
@@ -87,7 +97,7 @@ class RunJournal:
 
     def _put(self, name: str, value: msgspec.Struct) -> bool:
         path = f"runs/{self.id}/{name}"
-        return self._fs is None or self._fs.put_if_absent(path, [seal(value, path)])
+        return self._fs is None or self._fs.put_if_absent(path, [self._sealer.seal(value, path)])
 
     def append(self, event: Mapping[str, Any]) -> None:
         """Take an event; it is written within a fifth of a second, whatever happens next.
@@ -161,29 +171,29 @@ def _plain(value: Any) -> Any:
     return str(value).encode("utf-8", "backslashreplace").decode()
 
 
-def _read(fs: FileSystem, path: str, kind: type[T]) -> T | None:
+def _read(fs: FileSystem, path: str, kind: type[T], sealer: Sealer) -> T | None:
     data = fs.get(path)
     if not data:
         return None
     try:
-        return unseal(data, kind, path)
-    except CorruptObjectError as error:
+        return sealer.unseal(data, kind, path)
+    except REFUSED as error:
         warnings.warn(f"store {shown(fs.url)}: {error} What it told of that run is left out.", stacklevel=2)
         return None
 
 
-def _row(fs: FileSystem, run_id: str) -> Run | None:
-    begin = _read(fs, f"runs/{run_id}/begin", Begin)
+def _row(fs: FileSystem, run_id: str, sealer: Sealer) -> Run | None:
+    begin = _read(fs, f"runs/{run_id}/begin", Begin, sealer)
     if begin is None:
         return None
-    end = _read(fs, f"runs/{run_id}/end", End)
+    end = _read(fs, f"runs/{run_id}/end", End, sealer)
     started = datetime.fromtimestamp(begin.started, UTC)
     if end is None:
         return Run(run_id, started, None, "unfinished", begin.info)
     return Run(run_id, started, datetime.fromtimestamp(end.ended, UTC), end.status, begin.info)
 
 
-def read_runs(fs: FileSystem, limit: int | None = None) -> list[Run]:
+def read_runs(fs: FileSystem, limit: int | None = None, sealer: Sealer = UNSIGNED) -> list[Run]:
     """Return rows of the runs, newest first.
 
     Parameters
@@ -192,12 +202,14 @@ def read_runs(fs: FileSystem, limit: int | None = None) -> list[Run]:
         Where they lie.
     limit : int, optional
         How many at the most.
+    sealer : Sealer, optional
+        Checks what is read.
     """
     names = list(reversed(fs.names("runs")))[:limit]
-    return [row for name in names if (row := _row(fs, name)) is not None]
+    return [row for name in names if (row := _row(fs, name, sealer)) is not None]
 
 
-def read_run(fs: FileSystem, run_id: str) -> tuple[Run, list[dict[str, Any]]]:
+def read_run(fs: FileSystem, run_id: str, sealer: Sealer = UNSIGNED) -> tuple[Run, list[dict[str, Any]]]:
     """Return a run and its events.
 
     Parameters
@@ -206,6 +218,8 @@ def read_run(fs: FileSystem, run_id: str) -> tuple[Run, list[dict[str, Any]]]:
         Where it lies.
     run_id : str
         Its name; a unique beginning of it will do.
+    sealer : Sealer, optional
+        Checks what is read.
 
     Raises
     ------
@@ -214,11 +228,11 @@ def read_run(fs: FileSystem, run_id: str) -> tuple[Run, list[dict[str, Any]]]:
     """
     known = fs.names("runs")
     found = [name for name in known if name == run_id] or [name for name in known if name.startswith(run_id)]
-    row = _row(fs, found[0]) if len(found) == 1 else None
+    row = _row(fs, found[0], sealer) if len(found) == 1 else None
     if row is None:
         raise ArtifactNotFoundError(f"there is no run {run_id!r}.{did_you_mean(run_id, known[-20:])}")
     events: list[dict[str, Any]] = []
     for number in numbered(fs.names(f"runs/{row.id}"), 8):
-        piece = _read(fs, f"runs/{row.id}/{number:08d}", Events)
+        piece = _read(fs, f"runs/{row.id}/{number:08d}", Events, sealer)
         events.extend(piece.events if piece is not None else ())
     return row, events

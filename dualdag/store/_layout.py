@@ -9,7 +9,8 @@ import msgspec
 
 from dualdag.errors import StoreError
 from dualdag.store._fs import FileSystem, shown
-from dualdag.store._seal import LAYOUT, layout_of, newer_layout
+from dualdag.store._seal import LAYOUT, newer_layout
+from dualdag.store._sealer import UNSIGNED, Sealer
 
 __all__ = ["Marker", "read_marker", "write_marker"]
 
@@ -31,7 +32,7 @@ class Marker(msgspec.Struct, frozen=True):
     id: str = ""
 
 
-def read_marker(fs: FileSystem, *, repair: bool) -> Marker | None:
+def read_marker(fs: FileSystem, *, repair: bool, sealer: Sealer = UNSIGNED) -> Marker | None:
     """Return the marker, or None where there is none.
 
     Parameters
@@ -40,6 +41,8 @@ def read_marker(fs: FileSystem, *, repair: bool) -> Marker | None:
         Where the store lies.
     repair : bool
         Whether to write one that is damaged or gone again.
+    sealer : Sealer, optional
+        Checks the records that tell of a lost one.
 
     Raises
     ------
@@ -55,7 +58,7 @@ def read_marker(fs: FileSystem, *, repair: bool) -> Marker | None:
         if marker.layout > LAYOUT:
             raise newer_layout(f"store {shown(fs.url)}", marker.layout)
         return marker
-    found = _layout_of_records(fs)
+    found = _layout_of_records(fs, sealer)
     if data is None and found is None:
         return None
     if found is not None and found > LAYOUT:
@@ -75,12 +78,12 @@ def _rewrite(fs: FileSystem, *, damaged: bool) -> Marker | None:
         return None  # nothing can be written here, nor needs to be
 
 
-def _layout_of_records(fs: FileSystem) -> int | None:
+def _layout_of_records(fs: FileSystem, sealer: Sealer) -> int | None:
     """Return the layout that a readable record was written for, the newest first."""
     for folder in reversed(fs.names("batches")[-2:]):
         for name in reversed(fs.names(f"batches/{folder}")[-20:]):
             path = f"batches/{folder}/{name}"
-            found = layout_of(fs.get(path) or b"", path)
+            found = sealer.layout_of(fs.get(path) or b"", path)
             if found is not None:
                 return found
     return None

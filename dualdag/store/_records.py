@@ -9,11 +9,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
-from dualdag.errors import CorruptObjectError
 from dualdag.store._facts import Batch, Record, Unstable
 from dualdag.store._fs import FileSystem, numbered, shown
 from dualdag.store._index import Index, IndexLostError
-from dualdag.store._seal import HEAD, seal, unseal
+from dualdag.store._seal import HEAD, REFUSED
+from dualdag.store._sealer import UNSIGNED, Sealer
 from dualdag.store._superseding import Superseding
 
 __all__ = ["Records"]
@@ -43,14 +43,17 @@ class Records:
         The cache that finds them by key.
     lookups : Counter
         Counts look-ups.
+    sealer : Sealer, optional
+        Signs what is written and checks what is read.
     """
 
-    def __init__(self, fs: FileSystem, index: Index, lookups: Counter[str]) -> None:
+    def __init__(self, fs: FileSystem, index: Index, lookups: Counter[str], sealer: Sealer = UNSIGNED) -> None:
         self._fs = fs
         self._index = index
         self._lookups = lookups
+        self._sealer = sealer
         self._lock = threading.RLock()
-        self._superseding = Superseding(fs, index, lookups)
+        self._superseding = Superseding(fs, index, lookups, sealer)
         self._unstable: set[bytes] | None = None
         self._check_index()
         self._catch_up()
@@ -109,8 +112,8 @@ class Records:
             time.sleep(0.01)
             data = self._fs.get(path)
         try:
-            return unseal(data or b"", Batch, path)
-        except CorruptObjectError as error:
+            return self._sealer.unseal(data or b"", Batch, path)
+        except REFUSED as error:
             # Its name stays taken, by what is left of it: numbers must go on without a gap.
             warnings.warn(
                 f"store {shown(self._fs.url)}: {error} Its results count as not there and will be made again.",
@@ -124,7 +127,7 @@ class Records:
         with self._lock:
             while True:
                 number = self._index.next
-                data = seal(batch, _path(number))
+                data = self._sealer.seal(batch, _path(number))
                 if self._fs.put_if_absent(_path(number), [data]):
                     break
                 self._catch_up()
@@ -191,7 +194,7 @@ class Records:
     def mark_unstable(self, task: bytes) -> None:
         """Remember that a task gave two results for the same inputs."""
         path = f"unstable/{task.hex()}"
-        self._fs.put_if_absent(path, [seal(Unstable(task), path)])
+        self._fs.put_if_absent(path, [self._sealer.seal(Unstable(task), path)])
         with self._lock:
             if self._unstable is not None:
                 self._unstable.add(task)

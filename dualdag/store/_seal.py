@@ -7,21 +7,27 @@ the first eight bytes, the file's path in the store, a NUL and the document.
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 from blake3 import blake3
 
-from dualdag.errors import CorruptObjectError, StoreError
+from dualdag.errors import CorruptObjectError, StoreError, UntrustedRecordError
 
-__all__ = ["HEAD", "LAYOUT", "layout_of", "newer_layout", "seal", "unseal"]
+__all__ = ["HEAD", "LAYOUT", "REFUSED", "Signer", "layout_of", "newer_layout", "seal", "unseal"]
 
 T = TypeVar("T")
+#: Takes a file's first eight bytes, its path, signature and document; raises UntrustedRecordError.
+Check = Callable[[bytes, str, bytes, memoryview], None]
 
 #: Version of the layout; docs/store-layout.md describes it.
 LAYOUT = 1
 #: Bytes before the signature and the document.
 HEAD = 40
+
+#: What reading a sealed file raises when it counts as absent.
+REFUSED = (CorruptObjectError, UntrustedRecordError)
 
 _MAGIC = b"ddag"
 _SEAL = 1
@@ -30,7 +36,17 @@ _KINDS = {"Batch": 1, "Fact": 2, "Version": 3, "Tombstone": 4, "Confirmation": 5
 _encode = msgspec.msgpack.Encoder().encode
 
 
-def seal(value: msgspec.Struct, path: str) -> bytes:
+class Signer(Protocol):
+    """Who signs sealed files; `dualdag.store._sealer` has one."""
+
+    #: How long a signature is.
+    length: int
+
+    def sign(self, head: bytes, path: str, body: bytes) -> bytes:
+        """Return the signature of a file's first eight bytes, path and document."""
+
+
+def seal(value: msgspec.Struct, path: str, signer: Signer | None = None) -> bytes:
     """Return the bytes of a file that holds `value`.
 
     Parameters
@@ -39,6 +55,8 @@ def seal(value: msgspec.Struct, path: str) -> bytes:
         What to write down.
     path : str
         Where in the store the file will lie.
+    signer : Signer, optional
+        Signs it.
 
     Examples
     --------
@@ -47,8 +65,9 @@ def seal(value: msgspec.Struct, path: str) -> bytes:
     b'task'
     """
     body = _encode(value)
-    head = _MAGIC + bytes((_SEAL, LAYOUT, _KINDS[type(value).__name__], 0))
-    return b"".join((head, _checksum(head, path, body), body))
+    head = _MAGIC + bytes((_SEAL, LAYOUT, _KINDS[type(value).__name__], 0 if signer is None else signer.length))
+    signature = b"" if signer is None else signer.sign(head, path, body)
+    return b"".join((head, _checksum(head, path, body), signature, body))
 
 
 def _checksum(head: bytes, path: str, body: bytes | memoryview) -> bytes:
@@ -58,7 +77,7 @@ def _checksum(head: bytes, path: str, body: bytes | memoryview) -> bytes:
     return hasher.digest()
 
 
-def unseal(data: bytes, kind: type[T], path: str) -> T:
+def unseal(data: bytes, kind: type[T], path: str, check: Check | None = None) -> T:
     """Return what a sealed file holds.
 
     Parameters
@@ -69,11 +88,15 @@ def unseal(data: bytes, kind: type[T], path: str) -> T:
         What it should hold.
     path : str
         Where in the store it lies.
+    check : callable, optional
+        Accepts or refuses it, by its signature.
 
     Raises
     ------
     CorruptObjectError
         When the bytes are not those that were written there.
+    UntrustedRecordError
+        When `check` refuses them.
     StoreError
         When a newer dualdag wrote it.
     """
@@ -82,6 +105,8 @@ def unseal(data: bytes, kind: type[T], path: str) -> T:
         start = HEAD + head[7]
         body = memoryview(data)[start:]
         if _checksum(head, path, body) == data[8:HEAD]:
+            if check is not None:
+                check(head, path, data[HEAD:start], body)
             if head[4] > _SEAL or head[5] > LAYOUT:
                 raise newer_layout(path, head[5])
             if head[6] == _KINDS.get(kind.__name__):
@@ -103,8 +128,8 @@ def _decoded(body: memoryview, kind: type[T], path: str) -> T:
     return value
 
 
-def layout_of(data: bytes, path: str) -> int | None:
-    """Return the layout that a sealed file was written for; None if it is damaged.
+def layout_of(data: bytes, path: str, check: Check | None = None) -> int | None:
+    """Return the layout that a sealed file was written for; None if it is damaged or `check` refuses it.
 
     Parameters
     ----------
@@ -112,11 +137,22 @@ def layout_of(data: bytes, path: str) -> int | None:
         All of the file.
     path : str
         Where in the store it lies.
+    check : callable, optional
+        As for `unseal`.
     """
     head = data[:8]
     if len(data) < HEAD or head[:4] != _MAGIC:
         return None
-    return head[5] if _checksum(head, path, memoryview(data)[HEAD + head[7] :]) == data[8:HEAD] else None
+    start = HEAD + head[7]
+    body = memoryview(data)[start:]
+    if _checksum(head, path, body) != data[8:HEAD]:
+        return None
+    try:
+        if check is not None:
+            check(head, path, data[HEAD:start], body)
+    except UntrustedRecordError:
+        return None
+    return head[5]
 
 
 def newer_layout(what: str, found: int) -> StoreError:

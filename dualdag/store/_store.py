@@ -214,7 +214,7 @@ class Store(Published):
         """
         try:
             self._may_write()
-            return RunJournal(self._fs, run_id, info)
+            return RunJournal(self._fs, run_id, info, sealer=self._sealer)
         except StoreError as error:
             # A run that finds everything in a read-only store has nothing to write but its journal.
             if self.readonly or (isinstance(error.__cause__, OSError) and error.__cause__.errno in READ_ONLY):
@@ -223,7 +223,7 @@ class Store(Published):
 
     def runs(self, limit: int | None = None) -> list[Run]:
         """Return rows about the runs, newest first, `limit` at the most."""
-        return read_runs(self._fs, limit)
+        return read_runs(self._fs, limit, self._sealer)
 
     def run(self, run_id: str) -> tuple[Run, list[dict[str, Any]]]:
         """Return a run and its events.
@@ -238,7 +238,7 @@ class Store(Published):
         ArtifactNotFoundError
             When there is none.
         """
-        return read_run(self._fs, run_id)
+        return read_run(self._fs, run_id, self._sealer)
 
 
 def open_store(

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 
 import msgspec
 
-from dualdag.errors import CorruptObjectError
 from dualdag.store._facts import Batch, Fact, Record
 from dualdag.store._fs import FileSystem, shown
 from dualdag.store._index import Index
-from dualdag.store._seal import seal, unseal
+from dualdag.store._seal import REFUSED
+from dualdag.store._sealer import UNSIGNED, Sealer
 
 __all__ = ["Superseding"]
 
@@ -42,12 +42,15 @@ class Superseding:
         Remembers those that were read.
     lookups : Counter
         Counts listings.
+    sealer : Sealer, optional
+        Signs what is written and checks what is read.
     """
 
-    def __init__(self, fs: FileSystem, index: Index, lookups: Counter[str]) -> None:
+    def __init__(self, fs: FileSystem, index: Index, lookups: Counter[str], sealer: Sealer = UNSIGNED) -> None:
         self._fs = fs
         self._index = index
         self._lookups = lookups
+        self._sealer = sealer
         self._warned: set[str] = set()
         self._newest: dict[bytes, int] = {}
         self._read: dict[bytes, tuple[int, Record]] | None = None
@@ -142,13 +145,16 @@ class Superseding:
         assert self._digests is not None  # noqa: S101 - it was asked before
         for key in dict.fromkeys(keys):
             number = self._newest.get(key, 0) + 1
-            while not self._fs.put_if_absent(_path(key, number), [seal(Fact(record), _path(key, number))]):
+            while not self._put(_path(key, number), Fact(record)):
                 number += 1
             self._newest[key] = number
             self._lost.discard(key)
             self._take(key, number, record)
         for key in (record.action, *self._followers.get(record.action, ())):
             self._tell(self._digests, key)
+
+    def _put(self, path: str, fact: Fact) -> bool:
+        return self._fs.put_if_absent(path, [self._sealer.seal(fact, path)])
 
     def _take(self, key: bytes, number: int, record: Record) -> None:
         assert self._read is not None  # noqa: S101 - filled before
@@ -197,8 +203,8 @@ class Superseding:
         path = _path(key, number)
         told = f"{path} tells of another key."
         try:
-            record = unseal(data, Fact, path).record
-        except CorruptObjectError as error:
+            record = self._sealer.unseal(data, Fact, path).record
+        except REFUSED as error:
             told = str(error)
         else:
             if key in (record.action, record.trace):
