@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["Batch", "Begin", "Confirmation", "End", "Events", "Fact", "Record", "Saved", "Tombstone", "Unstable",
-           "Version"]  # fmt: skip
+__all__ = ["Batch", "Begin", "Confirmation", "End", "Events", "Fact", "Lost", "Record", "Saved", "Tombstone",
+           "Unstable", "Version"]  # fmt: skip
 
 
 class Record(msgspec.Struct, frozen=True, array_like=True):
@@ -59,6 +59,12 @@ class Fact(msgspec.Struct, frozen=True):
     """A later fact about a key, which outranks the earlier ones."""
 
     record: Record
+
+
+class Lost(msgspec.Struct, frozen=True):
+    """What lay here was damaged and set aside; it counts as damaged, as what it replaced must not come back."""
+
+    created: float
 
 
 class Unstable(msgspec.Struct, frozen=True):

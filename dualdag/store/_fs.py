@@ -7,16 +7,17 @@ import functools
 import itertools
 import os
 import re
+import stat
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast
+from typing import Any, Concatenate, NamedTuple, ParamSpec, Protocol, TypeVar, cast
 
 from dualdag.errors import StoreError
 from dualdag.store._machine import current
 
-__all__ = ["READ_ONLY", "Buffers", "FileSystem", "LocalFolder", "describe", "explained", "numbered", "open_filesystem",
-           "shown"]  # fmt: skip
+__all__ = ["READ_ONLY", "Buffers", "Entry", "FileSystem", "LocalFolder", "describe", "explained", "numbered",
+           "open_filesystem", "shown"]  # fmt: skip
 
 Buffers = Iterable[bytes | bytearray | memoryview]
 P = ParamSpec("P")
@@ -38,6 +39,15 @@ _REASONS = {
     errno.ENOTDIR: "a part of its path is a file: name another path",
     errno.EMFILE: "this process has too many open files: raise its limit (ulimit -n)",
 }
+
+
+class Entry(NamedTuple):
+    """What a listing tells: of a file its size, and when it was written, in seconds since 1970, if that is known."""
+
+    name: str
+    nbytes: int
+    modified: float | None
+    folder: bool
 
 
 class FileSystem(Protocol):
@@ -69,6 +79,12 @@ class FileSystem(Protocol):
 
     def names(self, folder: str) -> list[str]:
         """Return the sorted names in a folder; none if there is no such folder."""
+
+    def entries(self, folder: str) -> list[Entry]:
+        """Return what lies in a folder, by name, temporary files too; nothing if there is no such folder."""
+
+    def replace(self, path: str, data: bytes) -> None:
+        """Write a file whole in place of the damaged one that has its name."""
 
     def remove(self, path: str) -> None:
         """Remove a file if there is one."""
@@ -181,16 +197,16 @@ class LocalFolder:
         target = f"{self._root}/{path}"
         folder = target[: target.rindex("/")]
         self._make(folder)
-        # The process is named too, since a fork goes on with its parent's count.
-        temporary = f"{folder}/{self._mine}-{os.getpid():x}-{next(self._count):x}.tmp"
+        temporary = self._temporary(folder)
         try:
             self._write(temporary, parts, folder)
             return self._publish(temporary, target, folder)
         finally:
-            try:
-                current().unlink(temporary)
-            except OSError:
-                pass
+            _let_go(temporary)
+
+    def _temporary(self, folder: str) -> str:
+        # The process is named too, since a fork goes on with its parent's count.
+        return f"{folder}/{self._mine}-{os.getpid():x}-{next(self._count):x}.tmp"
 
     def _make(self, folder: str) -> None:
         if folder not in self._folders:
@@ -294,6 +310,29 @@ class LocalFolder:
         except (FileNotFoundError, NotADirectoryError):
             return []
 
+    @explained("read it")
+    def entries(self, folder: str) -> list[Entry]:
+        """Return what lies in a folder, by name, temporary files too; nothing if there is no such folder."""
+        try:
+            found = current().entries(f"{self._root}/{folder}")
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        return sorted(Entry(name, one.st_size, one.st_mtime, stat.S_ISDIR(one.st_mode)) for name, one in found)
+
+    @explained("write to it")
+    def replace(self, path: str, data: bytes) -> None:
+        """Write a file whole in place of the damaged one that has its name."""
+        target = f"{self._root}/{path}"
+        folder = target[: target.rindex("/")]
+        temporary = self._temporary(folder)
+        try:
+            self._write(temporary, [data], folder)
+            current().rename(temporary, target)
+        finally:
+            _let_go(temporary)
+        if self._durable:
+            self._sync(folder)
+
     @explained("remove from it")
     def remove(self, path: str) -> None:
         """Remove a file if there is one."""
@@ -311,6 +350,13 @@ class LocalFolder:
             current().rename(f"{self._root}/{path}", target)
         except FileNotFoundError:
             pass
+
+
+def _let_go(temporary: str) -> None:
+    try:
+        current().unlink(temporary)
+    except OSError:
+        pass
 
 
 def _path_of(url: str) -> str:

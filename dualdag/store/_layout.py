@@ -6,13 +6,14 @@ import uuid
 import warnings
 
 import msgspec
+from blake3 import blake3
 
 from dualdag.errors import StoreError
 from dualdag.store._fs import FileSystem, shown
 from dualdag.store._seal import LAYOUT, newer_layout
 from dualdag.store._sealer import UNSIGNED, Sealer
 
-__all__ = ["Marker", "read_marker", "write_marker"]
+__all__ = ["Marker", "decode_marker", "read_marker", "write_marker"]
 
 _PATH = "layout.json"
 
@@ -26,10 +27,32 @@ class Marker(msgspec.Struct, frozen=True):
         Version of the layout.
     id : str
         Names this store, so that a cache of another one that lay here before is not taken for its own.
+    check : str
+        Of the two: a flipped bit must not make the store one of a layout to come.  The first stores have none.
     """
 
     layout: int
     id: str = ""
+    check: str = ""
+
+
+def _check(layout: int, id: str) -> str:
+    return blake3(f"{layout}\0{id}".encode()).hexdigest()[:16]
+
+
+def decode_marker(data: bytes) -> Marker | None:
+    """Return what a marker says; None if it is damaged.
+
+    Parameters
+    ----------
+    data : bytes
+        All of the file.
+    """
+    try:
+        marker = msgspec.json.decode(data, type=Marker)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return marker if marker.check in ("", _check(marker.layout, marker.id)) else None
 
 
 def read_marker(fs: FileSystem, *, repair: bool, sealer: Sealer = UNSIGNED) -> Marker | None:
@@ -50,10 +73,7 @@ def read_marker(fs: FileSystem, *, repair: bool, sealer: Sealer = UNSIGNED) -> M
         When a newer dualdag made the store.
     """
     data = fs.get(_PATH)
-    try:
-        marker = None if data is None else msgspec.json.decode(data, type=Marker)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        marker = None
+    marker = None if data is None else decode_marker(data)
     if marker is not None:
         if marker.layout > LAYOUT:
             raise newer_layout(f"store {shown(fs.url)}", marker.layout)
@@ -97,7 +117,8 @@ def write_marker(fs: FileSystem) -> Marker | None:
     fs : FileSystem
         Where the store lies.
     """
-    marker = Marker(LAYOUT, uuid.uuid4().hex)
+    name = uuid.uuid4().hex
+    marker = Marker(LAYOUT, name, _check(LAYOUT, name))
     if fs.put_if_absent(_PATH, [msgspec.json.encode(marker)]):
         return marker
     return read_marker(fs, repair=False)

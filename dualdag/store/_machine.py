@@ -62,6 +62,17 @@ class Machine:
         """Return the names in a folder."""
         return os.listdir(folder)
 
+    def entries(self, folder: str) -> list[tuple[str, os.stat_result]]:
+        """Return the names in a folder, and what is known of each; what goes meanwhile is left out."""
+        found = []
+        with os.scandir(folder) as listed:
+            for one in listed:
+                try:
+                    found.append((one.name, one.stat(follow_symlinks=False)))
+                except FileNotFoundError:
+                    continue
+        return found
+
 
 _in_place = Machine()
 

@@ -9,11 +9,12 @@ import uuid
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 from dualdag.errors import StoreError
-from dualdag.store._fs import Buffers, FileSystem, explained, shown
+from dualdag.store._fs import Buffers, Entry, FileSystem, explained, shown
 
 __all__ = ["open_remote"]
 
@@ -177,6 +178,24 @@ class AnyFileSystem:
         here = path.strip("/")
         return sorted({name.rpartition("/")[2] for name in found if name.strip("/") != here})
 
+    @explained("list it", Exception)
+    def entries(self, folder: str) -> list[Entry]:
+        """Return what lies in a folder, by name; nothing if there is no such folder."""
+        path = self._path(folder).rstrip("/")
+        try:
+            self._fs.invalidate_cache()
+            found = self._fs.ls(path, detail=True)
+        except _ABSENT:
+            return []
+        here = path.strip("/")
+        made = (_entry(one) for one in found if str(one["name"]).strip("/") != here)
+        return sorted({one.name: one for one in made}.values())
+
+    @explained("write to it", Exception)
+    def replace(self, path: str, data: bytes) -> None:
+        """Write a file whole in place of the damaged one that has its name."""
+        self._put(self._path(path), data, "", mode="overwrite")
+
     @explained("remove from it", Exception)
     def remove(self, path: str) -> None:
         """Remove a file if there is one."""
@@ -192,6 +211,19 @@ class AnyFileSystem:
         if data is not None:
             self._put(self._path(to), data, "", mode="overwrite")
             self.remove(path)
+
+
+#: What the filesystems of fsspec call the time at which a file was written.
+_TIMES = ("LastModified", "last_modified", "mtime", "updated", "created")
+
+
+def _entry(told: Mapping[str, Any]) -> Entry:
+    when = next((told[name] for name in _TIMES if told.get(name) is not None), None)
+    if isinstance(when, datetime):
+        when = (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
+    name = str(told["name"]).rstrip("/").rpartition("/")[2]
+    modified = float(when) if isinstance(when, (int, float)) else None
+    return Entry(name, int(told.get("size") or 0), modified, told.get("type") == "directory")
 
 
 class _gathered:  # noqa: N801 - used as a function

@@ -46,12 +46,13 @@ def from_row(row: bytes, key: bytes) -> Record:
     sqlite3.DatabaseError
         When it is damaged; anything that decoding raises, too.
     """
-    body = row[_CHECK:]
-    record = _decode(body)
-    alias = b"" if key in (record.trace, record.action) else key
-    if blake3(alias + body).digest(_CHECK) != row[:_CHECK]:
-        raise sqlite3.DatabaseError("a row of the index is damaged")
-    return record
+    check, body = row[:_CHECK], row[_CHECK:]
+    own = blake3(body).digest(_CHECK) == check
+    if own or blake3(key + body).digest(_CHECK) == check:
+        record = _decode(body)
+        if own == (key in (record.trace, record.action)):
+            return record
+    raise sqlite3.DatabaseError("a row of the index is damaged")
 
 
 def fold(record: Record | None, later: Iterable[Record]) -> Record:

@@ -116,6 +116,8 @@ class Superseding:
         superseded = self.digests()
         if not superseded:
             return
+        # Whatever a damaged index tells of names: what shares a superseded action follows it.
+        self._name({key: one for key, one in found.items() if key not in superseded and one.action in self._newest})
         for key in keys if len(keys) < len(superseded) else superseded.keys() & set(keys):
             if key in superseded:
                 record = self._in_force(key)

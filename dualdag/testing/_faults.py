@@ -274,3 +274,6 @@ class _FaultyMachine(_machine.Machine):
 
     def names(self, folder: str) -> list[str]:
         return self._faults("list", folder, lambda: self._real.names(folder))
+
+    def entries(self, folder: str) -> list[tuple[str, os.stat_result]]:
+        return self._faults("list", folder, lambda: self._real.entries(folder))
