@@ -13,6 +13,7 @@ from itertools import count
 from pathlib import Path
 from unittest.mock import patch
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -34,6 +35,13 @@ seeds = st.integers(0, (1 << 32) - 1)
 # The worlds' functions stay in this process, so these are Dask's schedulers for one process.
 BACKENDS = ("sync", "sync", "local", *(("dask://threads", "dask://sync") if find_spec("distributed") else ()))
 plain_result = _strategies.result
+
+
+@pytest.fixture(autouse=True, scope="module")
+def files_for_small_values():
+    """Let small values be objects too, so that they can get lost."""
+    with patch("dualdag.store._objects.SMALL", -1):
+        yield
 
 
 class Disk(World):

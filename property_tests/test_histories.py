@@ -6,6 +6,7 @@ import tempfile
 import warnings
 from datetime import timedelta
 from pathlib import Path
+from unittest.mock import patch
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -74,10 +75,15 @@ def test_cadences_and_refresh(recipe, hours, picks):
         st.tuples(st.integers(0, 7), st.integers(0, 3), st.sampled_from((True, False, "auto"))), max_size=6
     ),
     picks=st.randoms(),
+    small=st.sampled_from((-1, 60)),
 )
 @settings(max_examples=60)
-def test_lost_and_damaged_objects_are_made_again(recipe, changes, picks):
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+def test_lost_and_damaged_objects_are_made_again(recipe, changes, picks, small):
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        warnings.catch_warnings(),
+        patch("dualdag.store._objects.SMALL", small),
+    ):
         warnings.simplefilter("ignore")
         store = f"{folder}/store"
         write_files(folder, FILES)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from hypothesis import settings
@@ -29,6 +30,13 @@ def record(name: str, digest: str, kept: bool) -> Record:
         own=key(f"o{name}"), trace=key(f"t{name}"), action=key(f"a{name}"), digest=key(digest).ljust(32, b"."),
         checksum=sum_of, codec="json" if kept else "", kept=kept,
     )  # fmt: skip
+
+
+@pytest.fixture(autouse=True, scope="module")
+def files_for_small_values():
+    """Let small values be objects too, so that they can get lost."""
+    with patch("dualdag.store._objects.SMALL", -1):
+        yield
 
 
 class StoreMachine(RuleBasedStateMachine):

@@ -18,7 +18,7 @@ from dualdag.execution._output import captured_output
 from dualdag.execution._protocol import Handle, Literal, Outcome, Step
 from dualdag.graph import task_scope
 from dualdag.hashing import digest_value, file_token
-from dualdag.store import File
+from dualdag.store import SMALL, File
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -53,7 +53,8 @@ def worth_keeping(seconds: float, nbytes: int, *, local: bool) -> bool:
 
     The rule of ``persist="auto"``: a result is kept when its function took longer than writing it
     and reading it back once would take, which is taken to be 5 ms and 100 MB/s for a store on this
-    machine, 200 ms and 20 MB/s for one elsewhere.
+    machine, 200 ms and 20 MB/s for one elsewhere.  Up to 4 KB travel inside a record, which is written
+    anyway: there 5 ms hold everywhere.
 
     Parameters
     ----------
@@ -70,8 +71,10 @@ def worth_keeping(seconds: float, nbytes: int, *, local: bool) -> bool:
     (False, True)
     >>> worth_keeping(1.0, 10**9, local=True)
     False
+    >>> worth_keeping(0.1, 10, local=False), worth_keeping(0.1, 10_000, local=False)
+    (True, False)
     """
-    latency, rate = LOCAL if local else REMOTE
+    latency, rate = LOCAL if local or nbytes <= SMALL else REMOTE
     return seconds > latency + nbytes / rate
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from dualdag.config import Settings, settings
 from dualdag.errors import ConfigError
+from dualdag.store._address import SMALL
 from dualdag.store._artifacts import Artifact
 from dualdag.store._facts import Confirmation, Record, Saved, Version
 from dualdag.store._journal import Run, RunJournal
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LAYOUT",
+    "SMALL",
     "Artifact",
     "Confirmation",
     "Encoded",

@@ -20,7 +20,8 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
     digest : bytes
         Of the value.
     checksum : bytes or None
-        Of the encoded bytes; None if the value was not kept.
+        Address of the encoded bytes: their checksum, or for a small value what holds them (`_address`);
+        None if the value was not kept.
     codec : str
         How it is encoded; empty if it was not kept.
     nbytes : int
@@ -32,7 +33,7 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
     function : str
         Its readable name.
     kept : bool
-        Whether its object was put into the store.
+        Whether its value was put into the store.
     """
 
     own: bytes
@@ -85,7 +86,7 @@ class Version(msgspec.Struct, frozen=True):
     digest : bytes
         Of the value.
     checksum, codec, nbytes
-        Its object, how that is encoded, its size.
+        Address of the value, how it is encoded, its size.
     trace : bytes
         The effective trace key that it was made under.
     own_part : bytes
@@ -182,7 +183,7 @@ class Saved(msgspec.Struct, frozen=True):
     Parameters
     ----------
     checksum : bytes
-        Of the encoded bytes.
+        Address of the encoded bytes.
     codec : str
         How they are encoded.
     nbytes : int

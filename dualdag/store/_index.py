@@ -32,8 +32,8 @@ CREATE TABLE IF NOT EXISTS facts (key BLOB PRIMARY KEY, number INTEGER NOT NULL,
 CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 """
 _ASKED = 500
-#: Keys held in memory before they go to the file.
-_HELD = 40_000
+#: Keys, and bytes of small values, held in memory before they go to the file.
+_HELD, _HELD_BYTES = 40_000, 32 << 20
 #: Keys that are worth a transaction when there is time for one.
 _WORTH = 500
 
@@ -71,6 +71,7 @@ class Index:
         self._newest_held: tuple[int, bytes] | None = None
         self._rows = 0
         self._held: dict[bytes, Record] = {}
+        self._bytes = 0
         self._more: dict[bytes, list[Record]] = {}
         #: Trace keys held, by action key.
         self._named: dict[bytes, list[bytes]] = {}
@@ -188,12 +189,13 @@ class Index:
                     self._hold(record.trace, record)
                     self._hold(record.action, record)
                     self._owns[record.own] = record.seconds
+                    self._bytes += len(record.checksum or b"")
                 for trace, record in batch.aliases:
                     self._hold(trace, record)
                     self._hold(record.action, record)
                 self.next = max(self.next, number + 1)
                 self._newest_held = number, head
-                if len(self._held) > _HELD:
+                if len(self._held) > _HELD or self._bytes > _HELD_BYTES:
                     self.flush()
 
     def _hold(self, key: bytes, record: Record) -> None:
@@ -230,7 +232,7 @@ class Index:
             except _DAMAGED:
                 return
             self._held, self._more, self._named, self._owns, self._facts = {}, {}, {}, {}, {}
-            self._newest_held = None
+            self._newest_held, self._bytes = None, 0
 
     def _write(self, db: sqlite3.Connection) -> None:
         state = self._state()

@@ -22,7 +22,7 @@ T = TypeVar("T")
 Check = Callable[[bytes, str, bytes, memoryview], None]
 
 #: Version of the layout; docs/store-layout.md describes it.
-LAYOUT = 1
+LAYOUT = 2
 #: Bytes before the signature and the document.
 HEAD = 40
 

@@ -31,7 +31,7 @@ class Store(Published):
     # Objects.
 
     def put_object(self, data: bytes | Buffers) -> bytes:
-        """Store bytes under their checksum, and return it.
+        """Store bytes, and return their address: their checksum, or for up to 4 KB what holds them itself.
 
         Parameters
         ----------
@@ -47,7 +47,7 @@ class Store(Published):
         return self._objects.put([data] if isinstance(data, (bytes, bytearray, memoryview)) else list(data))
 
     def get_object(self, checksum: bytes) -> bytes:
-        """Return the bytes of a checksum, checked.
+        """Return the bytes at an address, checked.
 
         Parameters
         ----------

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from dualdag.errors import CodecError, CorruptObjectError
-from dualdag.store import File, Record, Store, open_store
+from dualdag.store import SMALL, File, Record, Store, open_store
 from dualdag.testing._store_suite_base import StoreBase, a_record, a_version
 
 __all__ = ["RecordTests"]
@@ -40,7 +40,8 @@ class RecordTests(StoreBase):
         assert store.get_object(store.put_object(b"")) == b""
 
     def test_a_damaged_object_is_never_decoded(self, store: Store) -> None:
-        saved = store.save({"a": 1})
+        value = {"a": "x" * 10_000}
+        saved = store.save(value)
         text = saved.checksum.hex()
         path = f"objects/{text[:2]}/{text[2:]}"
         self.damage(store, path)
@@ -49,10 +50,20 @@ class RecordTests(StoreBase):
         assert not store.has_objects([saved.checksum])
         with pytest.raises(CorruptObjectError, match="gone"):
             store.load(saved.checksum, saved.codec)
-        assert store.save({"a": 1}) == saved
-        assert store.load(saved.checksum, saved.codec) == {"a": 1}
+        assert store.save(value) == saved
+        assert store.load(saved.checksum, saved.codec) == value
 
-    @pytest.mark.parametrize("size", [3, 3 << 20])
+    @pytest.mark.parametrize("size", [0, 1, 29, 30, 31, 32, 4095, 4096, 4097])
+    def test_a_small_value_lies_in_its_address(self, store: Store, size: int) -> None:
+        data = b"=" * size
+        saved = store.save(data)
+        assert saved.nbytes == size
+        assert store.load(saved.checksum, saved.codec) == data
+        assert store.get_object(store.put_object([data[:1], data[1:]])) == data
+        assert store.has_objects([saved.checksum]) == {saved.checksum}
+        assert bool(store._fs.names("objects")) == (size > SMALL)
+
+    @pytest.mark.parametrize("size", [5000, 3 << 20])
     def test_writing_an_object_again_mends_it(self, store: Store, tmp_path: Path, size: int) -> None:
         file = tmp_path / "file"
         file.write_bytes(b"x" * size)

@@ -44,6 +44,7 @@ def stored():
         "bytes": b"\x00\xff",
         "plain": {"a": [1, 2.5, None]},
         "odd": {1, 2},
+        "long": "long" * 5000,
     }
     dag.run([same(dag.value(value)).artifact(name) for name, value in values.items()])
     dag.run(page().artifact("page"))
@@ -149,4 +150,4 @@ def test_a_damaged_object():
         if path.is_file():
             path.chmod(0o644)
             path.write_bytes(b"x")
-    assert get("text", status=3).stderr.startswith("error: ")
+    assert get("long", status=3).stderr.startswith("error: ")

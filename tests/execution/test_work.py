@@ -12,7 +12,8 @@ def test_keeping_what_costs_more_to_make():
     assert not worth_keeping(0.004, 0, local=True)
     assert worth_keeping(0.02, 1000, local=True)
     assert not worth_keeping(0.02, 10_000_000, local=True)
-    assert not worth_keeping(0.1, 0, local=False)
+    assert worth_keeping(0.1, 4096, local=False)
+    assert not worth_keeping(0.1, 10_000, local=False)
     assert worth_keeping(10.0, 100_000_000, local=False)
 
 

@@ -8,7 +8,7 @@ import warnings
 import pytest
 
 from dualdag.errors import CorruptObjectError, StoreError
-from dualdag.store import Record, open_store
+from dualdag.store import LAYOUT, Record, open_store
 from dualdag.store import _seal as seal_room
 from dualdag.store._facts import Batch, Fact, Unstable, Version
 from dualdag.store._seal import layout_of, seal, unseal
@@ -46,12 +46,12 @@ def test_every_changed_byte_is_found():
 
 def test_a_newer_layout_is_told_from_damage(monkeypatch):
     with monkeypatch.context() as newer:
-        newer.setattr(seal_room, "LAYOUT", 2)
+        newer.setattr(seal_room, "LAYOUT", 3)
         data = seal(Unstable(b"t"), "p")
-    assert layout_of(data, "p") == 2
+    assert layout_of(data, "p") == 3
     assert layout_of(data, "q") is None
     assert layout_of(b"", "p") is None
-    with pytest.raises(StoreError, match="layout 2.*pip install --upgrade") as caught:
+    with pytest.raises(StoreError, match="layout 3.*pip install --upgrade") as caught:
         unseal(data, Unstable, "p")
     assert not isinstance(caught.value, CorruptObjectError)
 
@@ -80,8 +80,31 @@ def test_the_marker(url):
     store = open_store(url)
     store.put_object(b"x")
     marker = json.loads(store._fs.get("layout.json"))
-    assert marker["layout"] == 1
+    assert marker["layout"] == LAYOUT
     assert len(marker["id"]) == 32
+
+
+def test_a_store_of_layout_1_is_read_and_written(url, monkeypatch):
+    with monkeypatch.context() as older:
+        older.setattr(seal_room, "LAYOUT", 1)
+        older.setattr("dualdag.store._layout.LAYOUT", 1)
+        older.setattr("dualdag.store._objects.SMALL", -1)
+        store = open_store(url)
+        version = store.add_version(a_version(store, "old", 1))
+        store.put_records([a_record("one", checksum=version.checksum)])
+        store.close()
+    assert len(version.checksum) == 32
+    store = open_store(url)
+    assert store.load(version.checksum, version.codec) == 1
+    assert store.add_version(a_version(store, "old", 2)).number == 2
+    store.put_records([a_record("two")])
+    store.close()
+    store = open_store(url)
+    assert set(store.records([a_record("one").trace, a_record("two").trace])) == {
+        a_record("one").trace,
+        a_record("two").trace,
+    }
+    assert [row.version for row in store.versions("old")] == [2, 1]
 
 
 @pytest.mark.parametrize("state", [b"", b"{", b'{"layout": "x"}', b"\xff", None])
@@ -93,7 +116,7 @@ def test_a_damaged_marker_is_rebuilt_from_a_record(url, state):
     store._fs.remove("layout.json")
     if state is not None:
         put(store, "layout.json", state)
-    with pytest.warns(UserWarning, match="marker layout.json is (damaged|gone).*layout 1"):
+    with pytest.warns(UserWarning, match="marker layout.json is (damaged|gone).*layout 2"):
         assert open_store(url, readonly=True).records([one.trace]) == {one.trace: one}
     with pytest.warns(UserWarning, match="marker"):
         again = open_store(url)

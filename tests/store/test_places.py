@@ -79,7 +79,12 @@ def test_a_read_only_disk(small_disk, tmp_path, monkeypatch):
     assert store.records([one.trace]) == {one.trace: one}
     assert store.load(saved.checksum, saved.codec) == [1]
     assert [row.version for row in store.versions("x")] == [1]
-    for write in (lambda: store.save(2), lambda: store.put_records([one]), lambda: store.delete("x"), store.self_test):
+    for write in (
+        lambda: store.save([0] * 5000),
+        lambda: store.put_records([one]),
+        lambda: store.delete("x"),
+        store.self_test,
+    ):
         with pytest.raises(StoreError, match="read-only"):
             write()
     journal = store.start_run("r", {})
@@ -92,7 +97,7 @@ def test_a_read_only_disk(small_disk, tmp_path, monkeypatch):
 
 def test_a_damaged_object_that_cannot_be_set_aside(small_disk):
     store = open_store(str(small_disk / "store"))
-    saved = store.save([1])
+    saved = store.save([1] * 5000)
     path = small_disk / "store" / "objects" / saved.checksum.hex()[:2] / saved.checksum.hex()[2:]
     path.chmod(0o644)
     path.write_bytes(b"[2]")
@@ -133,12 +138,13 @@ def test_what_the_place_refuses_is_always_a_store_error(tmp_path, monkeypatch):
 
 def test_a_half_object_of_another_tool_is_written_again(tmp_path):
     store = open_store(str(tmp_path / "store"))
-    saved = store.save("whole")
+    whole = "whole" * 5000
+    saved = store.save(whole)
     path = tmp_path / "store" / "objects" / saved.checksum.hex()[:2] / saved.checksum.hex()[2:]
     path.chmod(0o644)
     path.write_bytes(b'"who')
-    assert store.save("whole") == saved
-    assert store.load(saved.checksum, saved.codec) == "whole"
+    assert store.save(whole) == saved
+    assert store.load(saved.checksum, saved.codec) == whole
     assert len(store._fs.names("damaged")) == 1
 
 
@@ -162,10 +168,11 @@ def test_a_store_that_was_emptied_while_open(tmp_path):
     import shutil
 
     store = open_store(str(tmp_path / "store"))
-    first = store.put_object(b"first")
+    data = b"first" * 5000
+    first = store.put_object(data)
     shutil.rmtree(tmp_path / "store")
     assert store.has_objects([first]) == set()
-    assert store.get_object(store.put_object(b"first")) == b"first"
+    assert store.get_object(store.put_object(data)) == data
 
 
 def test_a_missing_package_names_its_pip_line(monkeypatch):
