@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dualdag.graph import is_due, next_due, parse_cadence
+from property_tests.cron_reference import Cron
 
 BERLIN = ZoneInfo("Europe/Berlin")
 ZONES = ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "America/St_Johns", "Pacific/Chatham")
@@ -90,8 +91,40 @@ def changes(tz):
     return [b for a, b in pairwise(times) if a.astimezone(zone).utcoffset() != b.astimezone(zone).utcoffset()]
 
 
-def test_the_bare_library_still_needs_the_guard():
-    """Asked from the second pass of the hour, it answers with the first: this was due 27 minutes in a row."""
+def test_times_are_those_of_a_scan_of_the_minutes():
+    """Around the changes of the clock."""
+    for tz, cron, start, expected in cases(seed=20260329, count=40):
+        cadence = parse_cadence(cron, tz)
+        found = next_due(cadence, last=start.timestamp(), confirmed=None, now=start)
+        assert found.astimezone(UTC) == expected, (tz, cron, start)
+
+
+def cases(seed, count):
+    """Yield expressions, moments near a change of the clock, and the first time after them."""
+    rng = random.Random(seed)
+    for _ in range(count):
+        tz = rng.choice((*ZONES, "America/New_York", "Asia/Kolkata"))
+        minutes = rng.choice(("0", "15", "30", "*/20", "5,45", "*", "10-50/15"))
+        hours = rng.choice(("*", "2", "0,1,2,3", "1-3", "*/2", "23", "0"))
+        days, weekdays = rng.choice(("*", "*", "29", "1-7")), rng.choice(("*", "*", "0", "1-5"))
+        cron = f"{minutes} {hours} {days} * {weekdays}"
+        change = rng.choice(changes(tz) or [datetime(2026, 3, 29, tzinfo=UTC)])
+        times = Cron(cron, tz).times(change - timedelta(hours=30), change + timedelta(hours=60))
+        for _ in range(20):
+            start = change + timedelta(seconds=rng.randint(-28 * 3600, 28 * 3600))
+            expected = next((at for at in times if at > start), None)
+            if expected is not None:
+                yield tz, cron, start, expected
+
+
+def test_why_the_times_of_a_day_are_made_here():
+    """The library walks by whole hours: where clocks go back by half of one, it misses times."""
+    zone = ZoneInfo("Australia/Lord_Howe")
+    start = datetime(2026, 4, 4, 12, tzinfo=zone)
+    cadence = parse_cadence("* 2 * * *", "Australia/Lord_Howe")
+    assert f"{next(CronSim(cadence.cron, start)):%d %H:%M}" == "05 02:30"
+    assert f"{next_due(cadence, last=start.timestamp(), confirmed=None, now=start):%d %H:%M}" == "05 02:00"
+    # Asked from the second pass of an hour, it answers with the first: this was due 27 minutes in a row.
     start = datetime(2026, 10, 25, 2, 6, 20, tzinfo=BERLIN, fold=1)
     assert next(CronSim("15 0,1,2,3 * * *", start)).timestamp() < start.timestamp()
     cadence = parse_cadence("15 0,1,2,3 * * *", "Europe/Berlin")

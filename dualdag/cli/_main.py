@@ -54,14 +54,23 @@ def cli(**_: Any) -> None:
 @click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Workers of an embedded backend.")
 @click.option("--keep-going", is_flag=True, help="Run all that does not depend on a failure.")
 @click.option("--progress", type=click.Choice(["auto", "bar", "lines", "off"]), help="How progress is shown.")
-def run(arguments: tuple[str, ...], given: Mapping[str, str], refresh: tuple[str, ...], **options: Any) -> Answer:
+@click.option("--due", is_flag=True, help="Run what is due and nothing else, and say what comes next.")
+def run(
+    arguments: tuple[str, ...], given: Mapping[str, str], refresh: tuple[str, ...], *, due: bool, **options: Any
+) -> Answer:
     """Run the named artifacts of a flow, or all."""
     from dualdag import _api
     from dualdag.cli import _output
 
     if options["progress"] is None and wants_json():
         options["progress"] = "off"
+    if due and refresh:
+        raise click.UsageError("--due runs what the clock says, and --refresh what you say: take one of them.")
     _, chosen = chosen_flow(arguments, given, "run")
+    if due:
+        from dualdag.cli import _due
+
+        return _due.of_due(chosen, **options)
     with users_code(_errors.FAILED):
         result = _api.run_result(
             list(chosen.values()), refresh=refresh, want_values=False, return_failures=True, **options

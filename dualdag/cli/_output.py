@@ -12,19 +12,22 @@ import click
 
 from dualdag.cli._command import Answer
 from dualdag.cli._errors import DONE, FAILED
+from dualdag.config import settings
 from dualdag.errors import ArtifactNotFoundError, StoreError
-from dualdag.report import bytes_text, print_table, seconds_text, when_text
+from dualdag.report import bytes_text, print_table, seconds_text, until_text, when_text, zoned_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Container, Mapping, Sequence
 
     from dualdag.execution import RunResult
     from dualdag.planning import Plan
     from dualdag.store import Artifact, Run, Store
 
-__all__ = ["of_artifact", "of_artifacts", "of_one_run", "of_plan", "of_run", "of_runs"]
+__all__ = ["NEVER_DUE", "of_artifact", "of_artifacts", "of_one_run", "of_plan", "of_run", "of_runs", "show_run"]
 
 _MOST = 8
+#: What the clock never makes due, and what does.
+NEVER_DUE = {"manual": "when named in --refresh", "frozen": "when its cadence is edited"}
 _MOST_EVENTS = 200
 
 
@@ -40,10 +43,11 @@ def of_run(result: RunResult) -> Answer:
         "artifacts": rows,
     }
     error = as_group(result.failures) if result.failures else None
-    return Answer(document, lambda: _show_run(result), FAILED if error else DONE, error)
+    return Answer(document, lambda: show_run(result), FAILED if error else DONE, error)
 
 
-def _show_run(result: RunResult) -> None:
+def show_run(result: RunResult, only: Container[str] | None = None) -> None:
+    """Print a row per artifact of a run, or of `only` some."""
     rows = [
         [
             row.name,
@@ -53,6 +57,7 @@ def _show_run(result: RunResult) -> None:
             "" if row.version is None else str(row.version),
         ]
         for row in result.rows
+        if only is None or row.name in only
     ]
     print_table(["artifact", "action", "seconds", "bytes", "version"], rows, right=[2, 3, 4])
     failed = f", {len(result.failures)} failed" if result.failures else ""
@@ -74,35 +79,42 @@ def _show_plan(plan: Plan) -> None:
 def of_artifacts(store: Store) -> Answer:
     """Return a row per artifact of a store."""
     found = [(row, _due(store, row)) for row in store.artifacts()]
-    document = [_plain(row) | {"due": due} for row, due in found]
+    document = [_plain(row) | {"due": None if due is None else due.isoformat()} for row, due in found]
     return Answer(document, lambda: _show_artifacts(store, found))
 
 
-def _show_artifacts(store: Store, found: Sequence[tuple[Artifact, str]]) -> None:
+def _show_artifacts(store: Store, found: Sequence[tuple[Artifact, datetime | None]]) -> None:
     if not found:
         print(f"no artifacts in {store.url}: dualdag run FLOW makes them")
         return
     rows = [
         [r.name, str(r.version), when_text(r.created), seconds_text(r.seconds), bytes_text(r.nbytes),
-         r.cadence or "on change", due]
+         r.cadence or "on change", _due_text(r.cadence, due)]
         for r, due in found
     ]  # fmt: skip
     print_table(["artifact", "version", "made", "seconds", "bytes", "cadence", "due"], rows, right=[1, 3, 4])
 
 
-def _due(store: Store, row: Artifact) -> str:
-    """Return when an artifact comes due by the clock; empty where a change alone makes it due."""
+def _due(store: Store, row: Artifact) -> datetime | None:
+    """Return when an artifact comes due by the clock; None where that has no say."""
     from dualdag.graph import parse_cadence
-    from dualdag.planning import next_due
+    from dualdag.planning import comes_due
 
     version = store.version(row.name, row.version)
-    cadence = parse_cadence(version.cadence, version.tz)
     confirmed = store.last_confirmed(row.name)
-    now = datetime.now(UTC)
-    at = next_due(cadence, last=version.created, confirmed=None if confirmed is None else confirmed.created, now=now)
-    if at is None:
-        return ""
-    return "now" if at <= now else when_text(at)
+    cadence = parse_cadence(version.cadence, version.tz)
+    return comes_due(cadence, version.created, None if confirmed is None else confirmed.created, _now())
+
+
+def _now() -> datetime:
+    return settings().now or datetime.now(UTC)
+
+
+def _due_text(cadence: str | None, due: datetime | None) -> str:
+    if due is None:
+        return NEVER_DUE.get(cadence or "", "on change")
+    left = until_text(due - _now())
+    return left if left == "now" else f"{zoned_text(due)}, {left}"
 
 
 def of_artifact(store: Store, name: str) -> Answer:
@@ -118,13 +130,13 @@ def of_artifact(store: Store, name: str) -> Answer:
     document = {
         "artifact": name,
         "cadence": newest.cadence,
-        "due": due,
+        "due": None if due is None else due.isoformat(),
         "run": newest.run,
         "codec": newest.codec,
         "versions": [_plain(row) for row in rows],
         "details": details,
     }
-    return Answer(document, lambda: _show_artifact(document, rows, details))
+    return Answer(document, lambda: _show_artifact(document, rows, details, due))
 
 
 def _details(store: Store, checksum: bytes | None) -> dict[str, Any]:
@@ -136,7 +148,9 @@ def _details(store: Store, checksum: bytes | None) -> dict[str, Any]:
         return {}
 
 
-def _show_artifact(document: Mapping[str, Any], rows: Sequence[Artifact], details: Mapping[str, Any]) -> None:
+def _show_artifact(
+    document: Mapping[str, Any], rows: Sequence[Artifact], details: Mapping[str, Any], due: datetime | None
+) -> None:
     cells = [
         [str(r.version), when_text(r.created), seconds_text(r.seconds), bytes_text(r.nbytes), r.digest[:16]]
         for r in rows
@@ -151,7 +165,7 @@ def _show_artifact(document: Mapping[str, Any], rows: Sequence[Artifact], detail
     lines = {
         "made by run": [document["run"]],
         "cadence": [document["cadence"] or "on change"],
-        "due": [document["due"]],
+        "due": [_due_text(document["cadence"], due)],
         "stored as": [document["codec"]],
         "inputs": list(details.get("inputs", {})),
         "functions": functions,

@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from dualdag.graph._cron import next_cron
+
 if TYPE_CHECKING:
     from dualdag.graph._cadence import Cadence
 
@@ -103,27 +105,11 @@ def _since(last: float, confirmed: float | None, moment: float) -> float:
 def _next(cadence: Cadence, since: float) -> datetime | None:
     start = datetime.fromtimestamp(since, UTC)
     if cadence.kind == "cron":
-        return _next_cron(cadence.cron, cadence.tz, start)
+        return next_cron(cadence.cron, cadence.tz, start)
     try:
         return start + timedelta(seconds=cadence.seconds)
     except OverflowError:
         return None
-
-
-def _next_cron(cron: str, tz: str, start: datetime) -> datetime | None:
-    from cronsim import CronSim
-
-    # Asked from inside the hour that comes twice, cronsim answers with times of its first pass,
-    # which are over: without the guard such an artifact would be due again every minute of it.
-    times = CronSim(cron, start if tz == "UTC" else start.astimezone(ZoneInfo(tz)))
-    try:
-        at = next(times)
-        while at.timestamp() <= start.timestamp():
-            at = next(times)
-    except StopIteration:
-        return None
-    found: datetime = at.astimezone(UTC)
-    return found
 
 
 def _show(at: datetime, tz: str) -> str:

@@ -42,6 +42,10 @@ def pin_key(version: Version, confirmed: Confirmation | None) -> bytes:
     return version.trace
 
 
+def _times(version: Version | None, confirmed: Confirmation | None) -> tuple[float | None, float | None]:
+    return None if version is None else version.created, None if confirmed is None else confirmed.created
+
+
 def _own_part_of(version: Version, confirmed: Confirmation | None) -> bytes:
     """Return the own part that last gave the version's bytes."""
     if confirmed is not None and confirmed.version == version.number:
@@ -91,6 +95,10 @@ class Pins:
         """
         due, why = self._is_due(i)
         return (None, why) if due else (self._newest(i), why)
+
+    def times(self) -> dict[str, tuple[float | None, float | None]]:
+        """Return, for each name that was asked about, when its last version was made and found equal."""
+        return {name: _times(last.version, last.confirmed) for name, last in self._last.items()}
 
     def drop_lost(self, pins: dict[int, Version]) -> bool:
         """Make those due whose value is gone; return whether there were any.
@@ -151,8 +159,7 @@ class Pins:
             return True, "its last version can't be read"
         if version is not None and own != _own_part_of(version, confirmed):
             return True, "its own part changed"
-        made = None if version is None else version.created
-        found_equal = None if confirmed is None else confirmed.created
+        made, found_equal = _times(version, confirmed)
         return is_due(spec.cadence, last=made, confirmed=found_equal, now=self._now)
 
     def _of(self, name: str) -> _Last:

@@ -96,6 +96,8 @@ class Plan:
         Of nodes with a record: a user that wants the value.
     seconds : dict of bytes to float
         What nodes to run took when they last ran, by the hash of their function and arguments.
+    times : dict of str to pair of float or None
+        When artifacts with a cadence were last made, and last found equal: seconds since 1970.
     """
 
     graph: Graph
@@ -119,6 +121,7 @@ class Plan:
     own_parts: dict[str, bytes]
     wanted_by: dict[int, int] = field(default_factory=dict)
     seconds: dict[bytes, float] = field(default_factory=dict)
+    times: dict[str, tuple[float | None, float | None]] = field(default_factory=dict)
 
     @property
     def counts(self) -> dict[str, int]:

@@ -118,6 +118,7 @@ def _plan(graph: Graph, store: Store, files: FileView, forced: set[int], region:
         own_parts=region.own_parts,
         wanted_by=wanted_by | made.wanted_by,
         seconds=known.seconds,
+        times=region.times,
     )
 
 

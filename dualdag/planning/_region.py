@@ -34,6 +34,8 @@ class Region:
         Why each artifact in the region is due or pinned.
     own_parts : dict of str to bytes
         Own part of each artifact in the region.
+    times : dict of str to pair of float or None
+        When artifacts with a cadence in the region were last made, and last found equal.
     """
 
     reached: bytearray | None = None
@@ -41,6 +43,7 @@ class Region:
     pin_keys: dict[int, bytes] = field(default_factory=dict)
     due: dict[str, str] = field(default_factory=dict)
     own_parts: dict[str, bytes] = field(default_factory=dict)
+    times: dict[str, tuple[float | None, float | None]] = field(default_factory=dict)
 
 
 def find_region(graph: Graph, store: Store, forced: set[int], done: set[int], now: datetime) -> Region:
@@ -74,6 +77,7 @@ def find_region(graph: Graph, store: Store, forced: set[int], done: set[int], no
     while True:
         region = _walk(graph, pins, places, own, forced)
         if not pins.drop_lost(region.pins):
+            region.times = pins.times()
             return region
 
 

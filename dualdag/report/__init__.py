@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from dualdag.report._plans import plan_rows
 from dualdag.report._progress import progress
-from dualdag.report._tables import bytes_text, print_table, seconds_text, table_text, when_text
+from dualdag.report._tables import (
+    bytes_text,
+    print_table,
+    seconds_text,
+    table_text,
+    until_text,
+    when_text,
+    zoned_text,
+)
 
 if TYPE_CHECKING:
     from dualdag.report._draw import FORMATS, draw
@@ -20,7 +28,9 @@ __all__ = [
     "progress",
     "seconds_text",
     "table_text",
+    "until_text",
     "when_text",
+    "zoned_text",
 ]
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
-__all__ = ["bytes_text", "print_table", "seconds_text", "table_text", "when_text"]
+__all__ = ["bytes_text", "print_table", "seconds_text", "table_text", "until_text", "when_text", "zoned_text"]
 
 
 def bytes_text(count: float | None) -> str:
@@ -51,6 +51,30 @@ def seconds_text(seconds: float | None) -> str:
 def when_text(when: datetime | None) -> str:
     """Return a time in the zone of this machine."""
     return "" if when is None else when.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def zoned_text(when: datetime) -> str:
+    """Return a time in the zone of this machine, and the zone."""
+    local = when.astimezone()
+    return local.strftime("%Y-%m-%d %H:%M:%S %Z" if local.second else "%Y-%m-%d %H:%M %Z")
+
+
+def until_text(left: timedelta) -> str:
+    """Return how long it is until then, such as ``"in 2 d 3 h"``; ``"now"`` where nothing is left.
+
+    Examples
+    --------
+    >>> until_text(timedelta(hours=3, seconds=20)), until_text(timedelta(0))
+    ('in 3 h', 'now')
+    """
+    seconds = round(left.total_seconds())
+    if seconds <= 0:
+        return "now"
+    if seconds < 60:
+        return f"in {seconds} s"
+    minutes = round(seconds / 60)
+    parts = ((minutes // 1440, "d"), (minutes // 60 % 24, "h"), (minutes % 60, "min"))
+    return "in " + " ".join(f"{count} {unit}" for count, unit in [part for part in parts if part[0]][:2])
 
 
 def table_text(head: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> str:
