@@ -24,6 +24,7 @@ from dualdag.graph import (
 if TYPE_CHECKING:
     from dualdag.execution import RunResult
     from dualdag.planning import FileView, Plan
+    from dualdag.store._keys import Secret
 
 __all__ = ["load", "plan", "register", "run", "run_result", "shutdown", "to_dask", "to_ray"]
 
@@ -42,7 +43,9 @@ class RunOptions(TypedDict, total=False):
     progress: str | None
     now: datetime | None
     durable: bool | None
-    secret: str | None
+    secret: Secret | None
+    trust: str | None
+    payload: str | None
     backend_options: Mapping[str, Any] | None
 
 
@@ -61,7 +64,9 @@ def run(
     progress: str | None = None,
     now: datetime | None = None,
     durable: bool | None = None,
-    secret: str | None = None,
+    secret: Secret | None = None,
+    trust: str | None = None,
+    payload: str | None = None,
     backend_options: Mapping[str, Any] | None = None,
 ) -> Any:
     """Run what is needed and return the values.
@@ -87,8 +92,12 @@ def run(
         The clock of the run, for cadences and versions.
     durable : bool, optional
         Whether to fsync what is kept.
-    secret : str, optional
-        Signs records.
+    secret : str, bytes, sequence of these, or callable, optional
+        Signs records; one that is unsigned or altered is then not accepted.
+    trust : {"unsigned", "sign", "require"}, optional
+        Whether records are signed, and whether unsigned ones are accepted.
+    payload : {"pickle", "safe"}, optional
+        With ``"safe"``, nothing is stored or read as pickle.
     backend_options : mapping, optional
         Passed to the engine when dualdag starts it.
 
@@ -124,6 +133,8 @@ def run(
         now=now,
         durable=durable,
         secret=secret,
+        trust=trust,
+        payload=payload,
         backend_options=backend_options,
     )
     graph = result.plan.graph
@@ -258,6 +269,8 @@ def load(name: str, version: int | None = None, store: Any = None) -> Any:
         When there is no such artifact or version; it names the nearest.
     CorruptObjectError
         When what is stored is damaged.
+    UntrustedRecordError
+        When it is unsigned or altered, and a secret is set.
 
     Examples
     --------
@@ -280,6 +293,7 @@ def register(
     *,
     digest: Callable[[Any], bytes | str] | None = None,
     codec: tuple[Callable[[Any], bytes], Callable[[bytes], Any]] | None = None,
+    safe: bool = False,
 ) -> None:
     """Teach hashing and storing a foreign class.
 
@@ -291,6 +305,8 @@ def register(
         Takes an instance, returns bytes or text that are equal for equal content.
     codec : pair of callables, optional
         ``(encode, decode)``: instance to bytes, and back.
+    safe : bool
+        Whether `decode` runs no code that the bytes choose; only then is it used with ``payload="safe"``.
 
     Raises
     ------
@@ -315,7 +331,7 @@ def register(
     if codec is not None:
         from dualdag.store import register_codec_for
 
-        register_codec_for(cls, *codec)
+        register_codec_for(cls, *codec, safe=safe)
 
 
 def shutdown() -> None:
@@ -435,7 +451,8 @@ def _files(chosen: Settings) -> FileView:
     from dualdag.hashing import DigestCache
     from dualdag.planning import FileView
 
-    if "://" in chosen.store:
+    # With a secret, what others can write must not say which files are as they were.
+    if "://" in chosen.store or chosen.secret is not None:
         folder = user_cache_folder() / hashlib.blake2b(chosen.store.encode(), digest_size=8).hexdigest()
     else:
         folder = Path(chosen.store) / "cache"

@@ -57,8 +57,13 @@ class Settings:
         Bytes that frames and streaming keep to; None for what the machine grants.
     durable : bool
         Whether to fsync, so that a crash of the machine loses nothing either.
-    secret : str or None
-        Signs records.
+    secret : str, callable, or None
+        Signs records; ``file:PATH`` reads it from there.
+    trust : {"unsigned", "sign", "require"} or None
+        Whether records are signed, and whether unsigned ones are accepted; None for ``"require"`` with a
+        secret, else ``"unsigned"``.
+    payload : {"pickle", "safe"}
+        Whether values may be stored as pickle, which can run code when it is read.
     tz : str
         IANA zone of cadences that name none.
     interactive : bool
@@ -77,7 +82,9 @@ class Settings:
     progress: str = "auto"
     memory: int | None = None
     durable: bool = False
-    secret: str | None = None
+    secret: Any = field(default=None, repr=False)
+    trust: str | None = None
+    payload: str = "pickle"
     tz: str = "UTC"
     interactive: bool = False
     now: datetime | None = None
@@ -85,7 +92,8 @@ class Settings:
 
 
 _NAMES = tuple(f.name for f in fields(Settings))
-_ENVIRONMENT = ("backend", "store", "engine", "workers", "progress", "memory", "durable", "secret", "tz")
+_ENVIRONMENT = ("backend", "store", "engine", "workers", "progress", "memory", "durable", "secret",
+                "trust", "payload", "tz")  # fmt: skip
 _lock = threading.Lock()
 _configured: dict[str, Any] = {}
 
@@ -163,6 +171,14 @@ def user_cache_folder() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "dualdag"
 
 
+_CHOICES = {
+    "engine": ("auto", "pandas", "polars"),
+    "progress": ("auto", "bar", "lines", "off"),
+    "trust": ("unsigned", "sign", "require"),
+    "payload": ("pickle", "safe"),
+}
+
+
 def _flag(name: str, value: object) -> bool:
     if isinstance(value, bool):
         return value
@@ -190,7 +206,7 @@ def _check(name: str, value: Any, where: str) -> Any:
         if size is None:
             raise ConfigError(f'{label}={value!r} makes no sense: use bytes, or text such as "4GB".')
         return size
-    choices = {"engine": ("auto", "pandas", "polars"), "progress": ("auto", "bar", "lines", "off")}.get(name)
+    choices = _CHOICES.get(name)
     if choices and value not in choices:
         raise ConfigError(f"{label}={value!r} makes no sense: use one of {', '.join(choices)}.")
     if name == "store":
@@ -282,12 +298,19 @@ def _from_project() -> dict[str, Any]:
     for name, value in project_table().items():
         if name not in _NAMES:
             raise ConfigError(f"[tool.dualdag] has no setting {name!r}.{did_you_mean(name, _NAMES)}")
+        if name == "secret" and not str(value).startswith("file:"):
+            raise ConfigError(
+                '[tool.dualdag] holds a secret, which whoever reads the file knows: write secret = "file:PATH", or '
+                "set DUALDAG_SECRET."
+            )
         found[name] = _check(name, value, "[tool.dualdag]")
     path = _pyproject()
     if path is not None:
         # What a file names lies beside that file, whatever folder the command is typed in.
         if "store" in found and "://" not in found["store"]:
             found["store"] = str(path.parent / found["store"])
+        if "secret" in found:
+            found["secret"] = f"file:{path.parent / Path(found['secret'].removeprefix('file:')).expanduser()}"
         if "flow" in found and found["flow"].endswith(".py"):
             found["flow"] = str(path.parent / found["flow"])
     return found

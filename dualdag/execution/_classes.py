@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from dualdag.errors import CodecError
 from dualdag.execution._by_value import importable, pickled_by_value
 from dualdag.hashing import given_digests, register
-from dualdag.store import dump_pickle, given_codecs, register_codec_for
+from dualdag.store import dump_pickle, given_codecs, register_codec_for, taught_safe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,7 +29,7 @@ def pack_classes() -> tuple[bytes, ...]:
     classes = [cls for cls in {**digests, **codecs} if not cls.__module__.startswith("dualdag.")]
     packed = []
     for cls in classes:
-        parts = (cls, digests.get(cls), codecs.get(cls))
+        parts = (cls, digests.get(cls), codecs.get(cls), taught_safe(cls))
         homes = {getattr(part, "__module__", None) for part in (cls, parts[1], *(parts[2] or ()))}
         modules = [sys.modules[name] for name in homes if name in sys.modules and name != "__main__"]
         try:
@@ -47,8 +47,8 @@ def pack_classes() -> tuple[bytes, ...]:
 def teach_classes(packed: Iterable[bytes]) -> None:
     """Register what `pack_classes` packed."""
     for data in packed:
-        cls, digest, codec = pickle.loads(data)
+        cls, digest, codec, safe = pickle.loads(data)
         if digest is not None:
             register(cls, digest=digest)
         if codec is not None:
-            register_codec_for(cls, *codec)
+            register_codec_for(cls, *codec, safe=safe)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from dualdag.errors import DualdagError, StoreError
+from dualdag.errors import CodecError, DualdagError, StoreError
 from dualdag.execution._failures import revive, text_of
 from dualdag.execution._protocol import Handle, Outcome
 from dualdag.execution._run import Ran
@@ -136,6 +136,10 @@ class Results:
                 self.state.held.pop(i, None)
                 run.session.release((i,))
         except DualdagError as error:
+            optional = outcome.keep and self.scheduler.keep(i, run.policy(i)) is None
+            if optional and run.store.payload == "safe" and isinstance(error, CodecError):
+                outcome.keep = False
+                return True
             self._failed(Outcome(i, "failed", error=error))
             return False
         return True

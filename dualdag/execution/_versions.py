@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dualdag.errors import CorruptObjectError, StoreError
+from dualdag.errors import CorruptObjectError, StoreError, UntrustedRecordError
 from dualdag.execution._git import git_commit
 from dualdag.execution._result import ArtifactRow
 from dualdag.execution._state import FAILED
@@ -46,7 +46,7 @@ def publish_versions(scheduler: Scheduler, i: int, record: Record) -> None:
             continue
         try:
             last = run.store.latest(spec.name)
-        except CorruptObjectError:
+        except (CorruptObjectError, UntrustedRecordError):
             last = None
         if last is not None and last.own_part != scheduler.plan.own_parts[spec.name]:
             _warn_of_another_flow(run, i, spec, last)

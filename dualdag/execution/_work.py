@@ -282,7 +282,13 @@ def _keep(step: Step, outcome: Outcome, value: Any, store: Store, local: bool) -
         return
     outcome.keep = True
     if step.publish:
-        publish(step.label, step.site, outcome, value, store)
+        try:
+            publish(step.label, step.site, outcome, value, store)
+        except CodecError:
+            # Kept for its cost alone: it goes on as it is, and is made again where it is needed again.
+            if store.payload != "safe" or step.keep is not None or isinstance(value, File):
+                raise
+            outcome.keep = False
 
 
 def publish(label: str, site: object, outcome: Outcome, value: Any, store: Store) -> None:

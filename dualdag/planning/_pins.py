@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from dualdag.errors import CorruptObjectError
+from dualdag.errors import CorruptObjectError, UntrustedRecordError
 from dualdag.graph import ArtifactSpec, Graph, is_due
 from dualdag.planning._refresh import forced_above
 
@@ -28,7 +29,7 @@ class Pin(NamedTuple):
 class _Last(NamedTuple):
     version: Version | None
     confirmed: Confirmation | None
-    damaged: bool
+    damaged: CorruptObjectError | UntrustedRecordError | None
 
 
 def pin_key(version: Version, confirmed: Confirmation | None) -> bytes:
@@ -92,6 +93,8 @@ class Pins:
         ------
         CorruptObjectError
             When the last version of a manual or frozen artifact can't be read.
+        UntrustedRecordError
+            When it is not accepted.
         """
         due, why = self._is_due(i)
         return (None, why) if due else (self._newest(i), why)
@@ -145,7 +148,9 @@ class Pins:
         due, why = True, ""
         for spec in specs:
             last = self._of(spec.name)
-            if last.damaged:
+            if isinstance(last.damaged, UntrustedRecordError):
+                raise last.damaged
+            if last.damaged is not None:
                 raise _lost_error(spec, "its last version")
             made = None if last.version is None else last.version.created
             due, why = is_due(spec.cadence, last=made, confirmed=None, now=self._now)
@@ -155,8 +160,9 @@ class Pins:
 
     def _name_is_due(self, spec: ArtifactSpec, own: bytes) -> tuple[bool, str]:
         version, confirmed, damaged = self._of(spec.name)
-        if damaged:
-            return True, "its last version can't be read"
+        if damaged is not None:
+            why = "is not accepted" if isinstance(damaged, UntrustedRecordError) else "can't be read"
+            return True, f"its last version {why}"
         if version is not None and own != _own_part_of(version, confirmed):
             return True, "its own part changed"
         made, found_equal = _times(version, confirmed)
@@ -166,16 +172,18 @@ class Pins:
         if name not in self._last:
             try:
                 version = self._store.latest(name)
-            except CorruptObjectError:
-                self._last[name] = _Last(None, None, True)
+            except (CorruptObjectError, UntrustedRecordError) as error:
+                if isinstance(error, UntrustedRecordError):
+                    warnings.warn(str(error), stacklevel=2)
+                self._last[name] = _Last(None, None, error)
             else:
                 confirmed = None if version is None else self._store.last_confirmed(name)
-                self._last[name] = _Last(version, confirmed, False)
+                self._last[name] = _Last(version, confirmed, None)
         return self._last[name]
 
     def _has_version(self, i: int) -> bool:
         found = (self._of(spec.name) for spec in self._graph.artifacts(i))
-        return any(last.version is not None or last.damaged for last in found)
+        return any(last.version is not None or last.damaged is not None for last in found)
 
     def _newest(self, i: int) -> Pin:
         # Names of one node are made together; where one was made elsewhere too, the later one counts.

@@ -10,13 +10,12 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from dualdag.config import Settings, settings
-from dualdag.errors import ConfigError
 from dualdag.store._address import SMALL
 from dualdag.store._artifacts import Artifact
 from dualdag.store._facts import Confirmation, Record, Saved, Version
 from dualdag.store._journal import Run, RunJournal
 from dualdag.store._store import LAYOUT, Store, open_store
-from dualdag.store._taught import dump_pickle, given_codecs, recipe
+from dualdag.store._taught import dump_pickle, given_codecs, recipe, taught_safe
 
 if TYPE_CHECKING:
     from dualdag.store._codecs import Encoded, decode_value, encode_value, register_codec, register_codec_for
@@ -45,6 +44,7 @@ __all__ = [
     "register_codec",
     "register_codec_for",
     "store",
+    "taught_safe",
 ]
 
 _CODECS = {"Encoded", "decode_value", "encode_value", "register_codec", "register_codec_for"}
@@ -73,16 +73,17 @@ def open_with(chosen: Settings) -> Store:
     Raises
     ------
     ConfigError
-        When a secret is set.
+        When the secret makes no sense.
     StoreError
         When it can't be opened.
     """
-    if chosen.secret is not None:
-        raise ConfigError(
-            "a secret is set (DUALDAG_SECRET or secret=), but this version can't sign records yet: unset it, "
-            "or records would be taken for signed that are not."
-        )
-    return open_store(chosen.store, durable=chosen.durable)
+    return open_store(
+        chosen.store,
+        durable=chosen.durable,
+        secret=chosen.secret,
+        trust=chosen.trust,
+        payload="safe" if chosen.payload == "safe" else "pickle",
+    )
 
 
 def store(url: Any = None) -> Store:

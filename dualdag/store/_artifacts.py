@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import msgspec
 from blake3 import blake3
 
-from dualdag.errors import ArtifactNotFoundError, CorruptObjectError, GraphError, did_you_mean
+from dualdag.errors import ArtifactNotFoundError, CorruptObjectError, GraphError, UntrustedRecordError, did_you_mean
 from dualdag.graph import next_due, parse_cadence, validate_name
 from dualdag.store._facts import Confirmation, Tombstone, Version
 from dualdag.store._fs import FileSystem, numbered, shown
@@ -101,6 +101,11 @@ class Artifacts:
         data = self._fs.get(path) or b""
         try:
             version = self._sealer.unseal(data, Version, path)
+        except UntrustedRecordError as error:
+            raise UntrustedRecordError(
+                f"store {shown(self._fs.url)}: version {number} of artifact {name!r} is not accepted: {error} A run "
+                "makes it again, under the next number."
+            ) from error
         except CorruptObjectError:
             try:
                 self._sealer.unseal(data, Tombstone, path)
@@ -127,7 +132,7 @@ class Artifacts:
             return True
 
     def latest(self, name: str) -> Version | None:
-        """Return the newest version, or None; CorruptObjectError if it is damaged."""
+        """Return the newest version, or None; an error of `REFUSED` if it is damaged or not accepted."""
         folder = _folder(name)
         self._lookups["versions"] += 1
         numbers = self._numbers(f"{folder}/versions")

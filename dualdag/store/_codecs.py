@@ -1,4 +1,4 @@
-"""Values as bytes and back: the table of codecs, and the one place that unpickles what was stored.
+"""Values as bytes and back: the table of codecs, which says of each whether its bytes can run code.
 
 A codec takes a value only if what it decodes to will equal it, with type, dtypes, index and attrs; else the
 next one is asked, and pickle is the last.  Codecs that a user registered come first.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import atexit
 import mmap
 import os
-import pickle
 import shutil
 import sys
 import tempfile
@@ -22,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from dualdag.errors import CodecError, DualdagError
 from dualdag.store._codec_json import decode_json, encode_json
-from dualdag.store._codec_pickle import encode_pickle, split_pickle
+from dualdag.store._codec_pickle import decode_pickle, encode_pickle
 from dualdag.store._file import File
 from dualdag.store._taught import teach
 
@@ -109,11 +108,6 @@ def _lazily(module: str, name: str) -> Callable[[Any], Any]:
     return call
 
 
-def _unpickle(data: memoryview) -> Any:
-    stream, buffers = split_pickle(data)
-    return pickle.loads(stream, buffers=buffers)
-
-
 _ARRAYS = "_codec_arrays"
 _BUILT_IN = (
     _Codec("bytes", lambda value: type(value) is bytes, lambda value: value, bytes, safe=True),
@@ -155,7 +149,7 @@ _BUILT_IN = (
         safe=True,
         keeps=True,
     ),
-    _Codec("pickle", lambda _: True, encode_pickle, _unpickle, safe=False),
+    _Codec("pickle", lambda _: True, encode_pickle, decode_pickle, safe=False),
 )
 _RESERVED = frozenset({"file", *(codec.name for codec in _BUILT_IN)})
 _registered: dict[str, _Codec] = {}
@@ -194,7 +188,9 @@ def register_codec(
     _registered[name] = _Codec(name, can, encode, lambda data: decode(bytes(data)), safe)
 
 
-def register_codec_for(cls: type, encode: Callable[[Any], bytes], decode: Callable[[bytes], Any]) -> None:
+def register_codec_for(
+    cls: type, encode: Callable[[Any], bytes], decode: Callable[[bytes], Any], *, safe: bool = False
+) -> None:
     """Add a codec for the instances of a class.
 
     Parameters
@@ -203,6 +199,8 @@ def register_codec_for(cls: type, encode: Callable[[Any], bytes], decode: Callab
         The class; its subclasses are meant too.
     encode, decode : callable
         Instance to bytes, and back.
+    safe : bool
+        Whether decoding runs no code that the bytes choose.
 
     Raises
     ------
@@ -211,9 +209,9 @@ def register_codec_for(cls: type, encode: Callable[[Any], bytes], decode: Callab
     """
     if cls.__module__ == "builtins":
         raise CodecError(f"dag.register: how a {cls.__name__} is stored is fixed; register a class of your own.")
-    teach(cls, encode, decode)
+    teach(cls, encode, decode, safe=safe)
     name = f"class:{cls.__module__}.{cls.__qualname__}"
-    register_codec(name, can=lambda value: isinstance(value, cls), encode=encode, decode=decode)
+    register_codec(name, can=lambda value: isinstance(value, cls), encode=encode, decode=decode, safe=safe)
 
 
 def encode_value(value: Any, *, payload: Payload = "pickle") -> Encoded:
@@ -254,11 +252,30 @@ def encode_value(value: Any, *, payload: Payload = "pickle") -> Encoded:
             raise _unstorable(value, codec, error) from error
         if made is not None:
             return _encoded(codec.name, made)
+    raise CodecError(_only_pickle(value))
+
+
+def _only_pickle(value: Any) -> str:
+    """Say what can't be stored without pickle: the innermost thing, where it stands in plain containers."""
     kind = type(value)
-    raise CodecError(
-        f"a {kind.__module__}.{kind.__qualname__} can be stored as pickle only, which payload='safe' rules "
-        "out: return plain data, a frame or an array, or teach dualdag a safe codec of it."
+    name = f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins.")
+    instead = _INSTEAD.get(kind, "return plain data, a frame or an array, or a dag.File")
+    inner = f"a {name} can" if kind not in (list, dict) else f"something in a {name} can"
+    return (
+        f"{inner} be stored as pickle only, which payload='safe' (DUALDAG_PAYLOAD) rules out: {instead}; or teach "
+        "dualdag the class with dag.register(cls, codec=..., safe=True)."
     )
+
+
+_INSTEAD: dict[type, str] = {
+    tuple: "return a list",
+    set: "return a sorted list",
+    frozenset: "return a sorted list",
+    bytearray: "return bytes",
+    complex: "return a list of two numbers",
+    list: "its items have to be text, numbers, bools, None, lists, and dicts with text as keys",
+    dict: "its keys have to be text, and its values text, numbers, bools, None, lists and such dicts",
+}
 
 
 def _unstorable(value: Any, codec: _Codec, error: Exception) -> CodecError:
@@ -290,7 +307,7 @@ def decode_value(
 ) -> Any:
     """Return the value that was encoded.
 
-    The caller has checked the checksum: pickled bytes run code.  This is the one place that unpickles them.
+    The caller has checked the checksum: pickled bytes run code.
 
     Parameters
     ----------
@@ -325,7 +342,10 @@ def decode_value(
             "calls dag.register."
         )
     if payload == "safe" and not found.safe:
-        raise CodecError(f"a stored value needs the codec {codec!r}, which payload='safe' rules out.")
+        raise CodecError(
+            f"a stored value needs the codec {codec!r}, whose bytes can run code, and payload='safe' (DUALDAG_PAYLOAD) "
+            "rules that out: make it again with plain data, a frame or an array as its value."
+        )
     try:
         return found.decode(_view(data, mapped=not found.keeps))
     except DualdagError:

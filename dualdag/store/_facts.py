@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["Batch", "Begin", "Confirmation", "End", "Events", "Fact", "Lost", "Record", "Saved", "Tombstone",
+__all__ = ["Batch", "Begin", "Confirmation", "End", "Events", "Fact", "Lost", "Record", "Saved", "Signs", "Tombstone",
            "Unstable", "Version"]  # fmt: skip
 
 
@@ -175,6 +175,12 @@ class End(msgspec.Struct, frozen=True):
 
     ended: float
     status: str
+
+
+class Signs(msgspec.Struct, frozen=True):
+    """A key signs here, and unsigned records are not accepted; its id is the file's name."""
+
+    since: float
 
 
 class Saved(msgspec.Struct, frozen=True):

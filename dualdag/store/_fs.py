@@ -112,14 +112,14 @@ def numbered(names: Iterable[str], digits: int) -> list[int]:
     names : iterable of str
         As `FileSystem.names` gave them.
     digits : int
-        How many each name has at least.
+        How many each name has at least; what no 64 bits hold is none of ours either.
 
     Examples
     --------
     >>> numbered(["00000002", "00000001", "7", "Thumbs.db"], 8)
     [1, 2]
     """
-    return sorted(int(name) for name in names if len(name) >= digits and name.isascii() and name.isdigit())
+    return sorted(int(name) for name in names if digits <= len(name) <= 18 and name.isascii() and name.isdigit())
 
 
 def describe(error: BaseException, url: str, what: str) -> StoreError:

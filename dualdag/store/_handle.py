@@ -10,12 +10,13 @@ import uuid
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from blake3 import blake3
 
 from dualdag.config import user_cache_folder
 from dualdag.errors import StoreError
+from dualdag.store._admission import admit
 from dualdag.store._artifacts import Artifacts
 from dualdag.store._fs import FileSystem, open_filesystem, shown
 from dualdag.store._index import Index
@@ -24,7 +25,9 @@ from dualdag.store._objects import Objects
 from dualdag.store._records import Records
 from dualdag.store._sealer import UNSIGNED, Sealer
 
-__all__ = ["Handle"]
+__all__ = ["Handle", "Payload"]
+
+Payload = Literal["pickle", "safe"]
 
 
 class Handle:
@@ -38,6 +41,7 @@ class Handle:
         readonly: bool = False,
         options: Mapping[str, Any] | None = None,
         sealer: Sealer = UNSIGNED,
+        payload: Payload = "pickle",
     ) -> None:
         self._fs: FileSystem = open_filesystem(url, durable=durable, options=options or {})
         self.url = self._fs.url
@@ -45,7 +49,9 @@ class Handle:
         self.readonly = readonly
         self.lookups: Counter[str] = Counter()
         self._options = dict(options or {})
+        self.payload: Payload = payload
         self._sealer = sealer
+        self._admitted = False
         self._lock = threading.RLock()
         self._marker: Marker | None = read_marker(self._fs, repair=not readonly, sealer=sealer)
         self._artifacts = Artifacts(self._fs, self.lookups, sealer)
@@ -68,7 +74,7 @@ class Handle:
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The sealer loses its keys on the way: what is sent to workers holds no secret.
-        return _reopen, (type(self), self.url, self.durable, self.readonly, self._options, self._sealer)
+        return _reopen, (type(self), self.url, self.durable, self.readonly, self._options, self._sealer, self.payload)
 
     def __repr__(self) -> str:
         return f"<Store {shown(self.url)}>"
@@ -92,11 +98,12 @@ class Handle:
             self._marker = read_marker(self._fs, repair=False)
         if self._marker is None:
             return None
-        name = blake3(f"{self.url}\0{self._marker.id}".encode()).hexdigest()[:32]
+        name = blake3(f"{self.url}\0{self._marker.id}{self._sealer.name}".encode()).hexdigest()[:32]
         if self.url.startswith("memory:"):
             return name, []
         folders = [folder / name for folder in (_user_cache(), _temporary()) if folder is not None]
-        if self._fs.local is not None:
+        # What signatures keep out of the records must not come in by an index that others can write.
+        if self._fs.local is not None and not self._sealer.keys:
             folders.insert(0, self._fs.local / "cache")
         return name, [folder / "index.sqlite" for folder in folders]
 
@@ -112,6 +119,9 @@ class Handle:
         if self._marker is None:
             with self._lock:
                 self._marker = write_marker(self._fs)
+        if not self._admitted:
+            admit(self._fs, self._sealer)
+            self._admitted = True
 
     def self_test(self) -> str:
         """Write, read, refuse to replace, list and remove a scratch file; return a sentence.
@@ -159,6 +169,12 @@ def _temporary() -> Path | None:
 
 
 def _reopen(
-    kind: type[Handle], url: str, durable: bool, readonly: bool, options: Mapping[str, Any], sealer: Sealer
+    kind: type[Handle],
+    url: str,
+    durable: bool,
+    readonly: bool,
+    options: Mapping[str, Any],
+    sealer: Sealer,
+    payload: Payload,
 ) -> Handle:
-    return kind(url, durable=durable, readonly=readonly, options=options, sealer=sealer)
+    return kind(url, durable=durable, readonly=readonly, options=options, sealer=sealer, payload=payload)

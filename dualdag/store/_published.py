@@ -24,6 +24,8 @@ class Published(Handle):
         ------
         CorruptObjectError
             When it is damaged.
+        UntrustedRecordError
+            When it is unsigned or altered, and a secret is set.
         """
         return self._artifacts.latest(name)
 
@@ -43,6 +45,8 @@ class Published(Handle):
             When there is none; it names the nearest.
         CorruptObjectError
             When it is damaged.
+        UntrustedRecordError
+            When it is unsigned or altered, and a secret is set.
         """
         return self._artifacts.version(name, number)
 

@@ -9,11 +9,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
+from dualdag.errors import CorruptObjectError, UntrustedRecordError
 from dualdag.store._facts import Batch, Record, Unstable
 from dualdag.store._fs import FileSystem, numbered, shown
 from dualdag.store._index import Index, IndexLostError
-from dualdag.store._seal import HEAD, REFUSED
-from dualdag.store._sealer import UNSIGNED, Sealer
+from dualdag.store._seal import HEAD
+from dualdag.store._sealer import UNSIGNED, Sealer, warn_of_refused
 from dualdag.store._superseding import Superseding
 
 __all__ = ["Records"]
@@ -82,13 +83,20 @@ class Records:
         newest = self._index.newest
         if newest is not None and (self._fs.get(_path(newest[0])) or b"")[:HEAD] != newest[1]:
             self._index.reset()
+            if self._sealer.keys:
+                warnings.warn(
+                    f"store {shown(self._fs.url)}: the newest records that were seen here are not there any more. It "
+                    "was put back from a copy, or somebody took records away, which signatures can't tell.",
+                    stacklevel=2,
+                )
 
     def _catch_up(self) -> None:
         """Read the batches that the index does not know."""
         while True:
             first = self._index.next
             self._lookups["listings"] += 1
-            found = [number for number in numbered(self._fs.names(_folder(first)), 12) if number >= first]
+            end = (first // _FOLDER + 1) * _FOLDER
+            found = [number for number in numbered(self._fs.names(_folder(first)), 12) if first <= number < end]
             if found:
                 self._read(found)
             if self._index.next == first or self._index.next % _FOLDER:
@@ -97,13 +105,15 @@ class Records:
     def _read(self, asked: Sequence[int]) -> None:
         datas = self._fs.get_many([_path(number) for number in asked])
         found = zip(asked, datas, strict=True)
-        self._add([(number, (data or b"")[:HEAD], self._batch(number, data)) for number, data in found])
+        refused: list[UntrustedRecordError] = []
+        self._add([(number, (data or b"")[:HEAD], self._batch(number, data, refused)) for number, data in found])
+        warn_of_refused(refused, self._fs.url, "batches of records")
 
     def _add(self, batches: Sequence[tuple[int, bytes, Batch]]) -> None:
         self._index.add(batches)
         self._filled(lambda: self._superseding.learn([batch for _, _, batch in batches]))
 
-    def _batch(self, number: int, data: bytes | None) -> Batch:
+    def _batch(self, number: int, data: bytes | None, refused: list[UntrustedRecordError]) -> Batch:
         path = _path(number)
         for _ in range(5):
             if data:
@@ -113,13 +123,15 @@ class Records:
             data = self._fs.get(path)
         try:
             return self._sealer.unseal(data or b"", Batch, path)
-        except REFUSED as error:
+        except UntrustedRecordError as error:
+            refused.append(error)
+        except CorruptObjectError as error:
             # Its name stays taken, by what is left of it: numbers must go on without a gap.
             warnings.warn(
                 f"store {shown(self._fs.url)}: {error} Its results count as not there and will be made again.",
                 stacklevel=2,
             )
-            return _NOTHING
+        return _NOTHING
 
     def put(self, records: Sequence[Record], aliases: Sequence[tuple[bytes, Record]]) -> list[Record]:
         """Publish one batch; return for each record the one in force."""

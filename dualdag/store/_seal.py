@@ -32,7 +32,7 @@ REFUSED = (CorruptObjectError, UntrustedRecordError)
 _MAGIC = b"ddag"
 _SEAL = 1
 _KINDS = {"Batch": 1, "Fact": 2, "Version": 3, "Tombstone": 4, "Confirmation": 5, "Unstable": 6, "Begin": 7,
-          "Events": 8, "End": 9, "Lost": 10, "Beat": 11, "Claim": 12}  # fmt: skip
+          "Events": 8, "End": 9, "Lost": 10, "Beat": 11, "Claim": 12, "Signs": 20}  # fmt: skip
 _encode = msgspec.msgpack.Encoder().encode
 
 

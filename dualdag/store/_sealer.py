@@ -7,16 +7,20 @@ first eight bytes, its path in the store, a NUL, that id and the document.  docs
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass, field
+import warnings
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from dualdag.errors import StoreError, UntrustedRecordError
 from dualdag.store import _seal
+from dualdag.store._fs import shown
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import msgspec
 
-__all__ = ["UNSIGNED", "Key", "Sealer", "Trust"]
+__all__ = ["UNSIGNED", "Key", "Sealer", "Trust", "warn_of_refused"]
 
 T = TypeVar("T")
 Trust = Literal["unsigned", "sign", "require"]
@@ -68,14 +72,22 @@ class Sealer:
         The first signs, and what any of them signed is accepted.
     trust : {"unsigned", "sign", "require"}
         Whether files are signed, and whether unsigned ones are accepted.
+    anyhow : bool
+        Whether unsigned files may be added to a store that others sign.
     """
 
-    keys: tuple[Key, ...] = field(default=())
+    keys: tuple[Key, ...] = ()
     trust: Trust = "unsigned"
+    anyhow: bool = False
+
+    @property
+    def name(self) -> str:
+        """Names what is accepted, for caches of it; empty where everything is."""
+        return "".join(f"\0{self.trust} {key.id.hex()}" for key in sorted(self.keys, key=lambda key: key.id))
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Workers write objects, which need no signature: what reaches them can neither seal nor unseal.
-        return Sealer, ((), self.trust)
+        return Sealer, ((), self.trust, True)
 
     def seal(self, value: msgspec.Struct, path: str) -> bytes:
         """Return the bytes of a file that holds `value`.
@@ -137,6 +149,10 @@ class Sealer:
         return _seal.layout_of(data, path, None if self.trust == "unsigned" else self._check)
 
     def _check(self, head: bytes, path: str, signature: bytes, body: memoryview) -> None:
+        if not self.keys:
+            raise UntrustedRecordError(
+                f"{path} can't be checked here, as the secret stays in the process that it was given to."
+            )
         if not signature:
             if self.trust == "sign":
                 return
@@ -148,6 +164,27 @@ class Sealer:
                 raise UntrustedRecordError(f"{path} was altered: its signature does not fit.")
         raise UntrustedRecordError(
             f"{path} is signed with another key ({signature[:_ID].hex()}) than those of the secret given."
+        )
+
+
+def warn_of_refused(refused: Sequence[UntrustedRecordError], url: str, what: str) -> None:
+    """Give one warning of all that was not accepted, since an old store can have thousands.
+
+    Parameters
+    ----------
+    refused : sequence of UntrustedRecordError
+        Why; nothing is said when there are none.
+    url : str
+        Of the store.
+    what : str
+        What the files are, as a plural.
+    """
+    if refused:
+        count = f"{len(refused):,} {what} are" if len(refused) > 1 else f"one of the {what} is"
+        warnings.warn(
+            f"store {shown(url)}: {count} not accepted ({str(refused[0]).rstrip('.')}). What they tell counts as not "
+            "there and will be made again; the files stay as they are.",
+            stacklevel=4,
         )
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from dualdag.errors import StoreError
+from dualdag.errors import StoreError, UntrustedRecordError
 from dualdag.store._facts import Record, Saved
 from dualdag.store._fs import READ_ONLY, Buffers, describe
+from dualdag.store._handle import Payload
 from dualdag.store._journal import Run, RunJournal, read_run, read_runs
+from dualdag.store._keys import Secret, sealer_of
 from dualdag.store._published import Published
 from dualdag.store._seal import LAYOUT
+from dualdag.store._sealer import UNSIGNED
 
 __all__ = ["LAYOUT", "Store", "open_store"]
 
@@ -82,7 +85,7 @@ class Store(Published):
         """
         from dualdag.store._codecs import encode_value
 
-        encoded = encode_value(value)
+        encoded = encode_value(value, payload=self.payload)
         self._may_write()
         if encoded.path is None:
             return Saved(self._objects.put(encoded.buffers), encoded.codec, encoded.nbytes)
@@ -112,9 +115,9 @@ class Store(Published):
         from dualdag.store._codecs import decode_value
 
         if codec == "file":
-            return decode_value(codec, self._objects.local_path(checksum))
+            return decode_value(codec, self._objects.local_path(checksum), payload=self.payload)
         # Decoded from the very bytes that were checked, never from a file that could change in between.
-        return decode_value(codec, self._objects.get(checksum))
+        return decode_value(codec, self._objects.get(checksum), payload=self.payload)
 
     # Records.
 
@@ -217,7 +220,8 @@ class Store(Published):
             return RunJournal(self._fs, run_id, info, sealer=self._sealer)
         except StoreError as error:
             # A run that finds everything in a read-only store has nothing to write but its journal.
-            if self.readonly or (isinstance(error.__cause__, OSError) and error.__cause__.errno in READ_ONLY):
+            denied = isinstance(error.__cause__, OSError) and error.__cause__.errno in READ_ONLY
+            if self.readonly or denied or isinstance(error, UntrustedRecordError):
                 return RunJournal(None, run_id, info, refused=error)
             raise
 
@@ -242,7 +246,14 @@ class Store(Published):
 
 
 def open_store(
-    url: str, *, durable: bool = False, readonly: bool = False, options: Mapping[str, Any] | None = None
+    url: str,
+    *,
+    durable: bool = False,
+    readonly: bool = False,
+    options: Mapping[str, Any] | None = None,
+    secret: Secret | None = None,
+    trust: str | None = None,
+    payload: Payload = "pickle",
 ) -> Store:
     """Return the store at a URL.
 
@@ -256,15 +267,25 @@ def open_store(
         Whether every write is refused; reading works.
     options : mapping, optional
         Passed to fsspec, an endpoint for instance.
+    secret : str, bytes, sequence of these, or callable, optional
+        Signs what is written down; of several the first, and what any of them signed is accepted.
+    trust : {"unsigned", "sign", "require"}, optional
+        Whether records are signed, and whether unsigned ones are accepted; by default ``"require"`` with a
+        secret, else ``"unsigned"``.
+    payload : {"pickle", "safe"}
+        With ``"safe"``, nothing is stored or read as pickle.
 
     Raises
     ------
     StoreError
         When it can't be opened: a file is in the way, a package is missing, the layout is newer.
+    ConfigError
+        When the secret is too short or can't be read.
 
     Examples
     --------
     >>> open_store("memory://docs").artifacts()
     []
     """
-    return Store(url, durable=durable, readonly=readonly, options=options)
+    sealer = sealer_of(secret, trust) if secret is not None or trust is not None else UNSIGNED
+    return Store(url, durable=durable, readonly=readonly, options=options, sealer=sealer, payload=payload)

@@ -9,15 +9,15 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 
 import msgspec
 
+from dualdag.errors import CorruptObjectError, UntrustedRecordError
 from dualdag.store._facts import Batch, Fact, Record
 from dualdag.store._fs import FileSystem, shown
 from dualdag.store._index import Index
-from dualdag.store._seal import REFUSED
-from dualdag.store._sealer import UNSIGNED, Sealer
+from dualdag.store._sealer import UNSIGNED, Sealer, warn_of_refused
 
 __all__ = ["Superseding"]
 
-_NAME = re.compile(r"([0-9a-f]{40,64})-([0-9]{6,})", re.ASCII)
+_NAME = re.compile(r"([0-9a-f]{40,64})-([0-9]{6,18})", re.ASCII)
 #: Stands for the digest of a fact that can't be read: users of the key must not find what the older fact gave.
 _UNREADABLE = b"unreadable"
 
@@ -185,28 +185,42 @@ class Superseding:
     def _fill(self) -> None:
         """Read the newest facts that were not read before."""
         if self._read is None:
-            found = self._index.facts() if self._newest else {}
+            found = self._index.facts() if self._newest or self._sealer.keys else {}
             # What the index remembers of a store that was put back from a copy may be ahead of it.
             self._read = {key: fact for key, fact in found.items() if fact[0] == self._newest.get(key)}
+            self._tell_of_older(found)
             for key, (_, record) in self._read.items():
                 self._follow(key, record.action)
         known = self._read
         asked = [(key, number) for key, number in self._newest.items() if known.get(key, (0,))[0] != number]
         datas = self._fs.get_many([_path(key, number) for key, number in asked])
         self._lost = set()
+        refused: list[UntrustedRecordError] = []
         for (key, number), data in zip(asked, datas, strict=True):
-            made = self._unsealed(key, number, data or b"")
+            made = self._unsealed(key, number, data or b"", refused)
             if made is not None:
                 self._take(key, number, made)
             else:
                 self._lost.add(key)
+        warn_of_refused(refused, self._fs.url, "superseding facts")
 
-    def _unsealed(self, key: bytes, number: int, data: bytes) -> Record | None:
+    def _tell_of_older(self, known: Mapping[bytes, tuple[int, Record]]) -> None:
+        if self._sealer.keys and any(fact[0] > self._newest.get(key, 0) for key, fact in known.items()):
+            warnings.warn(
+                f"store {shown(self._fs.url)}: later facts about some results were seen here than there are now. It "
+                "was put back from a copy, or somebody took facts away, which signatures can't tell.",
+                stacklevel=2,
+            )
+
+    def _unsealed(self, key: bytes, number: int, data: bytes, refused: list[UntrustedRecordError]) -> Record | None:
         path = _path(key, number)
         told = f"{path} tells of another key."
         try:
             record = self._sealer.unseal(data, Fact, path).record
-        except REFUSED as error:
+        except UntrustedRecordError as error:
+            refused += [error] if path not in self._warned else []
+            self._warned.add(path)
+        except CorruptObjectError as error:
             told = str(error)
         else:
             if key in (record.action, record.trace):

@@ -10,14 +10,23 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["dump_pickle", "given_codecs", "pickler", "recipe", "teach"]
+__all__ = ["dump_pickle", "given_codecs", "pickler", "recipe", "taught_safe", "teach"]
 
 _taught: dict[type, tuple[Callable[[Any], bytes | None], Callable[[bytes], Any]]] = {}
+_safe: set[type] = set()
 
 
-def teach(cls: type, encode: Callable[[Any], bytes | None], decode: Callable[[bytes], Any]) -> None:
+def teach(
+    cls: type, encode: Callable[[Any], bytes | None], decode: Callable[[bytes], Any], *, safe: bool = False
+) -> None:
     """Remember how instances of a class, its subclasses too, become bytes and come back."""
     _taught[cls] = (encode, decode)
+    (_safe.add if safe else _safe.discard)(cls)
+
+
+def taught_safe(cls: type) -> bool:
+    """Tell whether what was taught of a class runs no code that the bytes choose."""
+    return cls in _safe
 
 
 def given_codecs() -> dict[type, tuple[Callable[[Any], bytes | None], Callable[[bytes], Any]]]:

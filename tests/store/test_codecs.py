@@ -278,7 +278,7 @@ def test_safe_payloads():
         assert digest_value(decode_value(encoded.codec, encoded.tobytes(), payload="safe")) == digest_value(value)
     with pytest.raises(CodecError, match=r"tuple.*payload='safe'"):
         encode_value((1,), payload="safe")
-    with pytest.raises(CodecError, match="payload='safe' rules out"):
+    with pytest.raises(CodecError, match="payload='safe'.*rules that out"):
         decode_value("pickle", encode_value((1,)).tobytes(), payload="safe")
 
 

@@ -121,7 +121,7 @@ def test_a_million_keys_against_an_empty_store_cost_no_look_up(tmp_path):
 
 
 #: Stored bytes are unpickled in one place.
-DECODES = {"store/_codecs.py"}
+DECODES = {"store/_codec_pickle.py"}
 #: These unpickle what this run's own processes sent each other (jobs, failures, copies of arguments,
 #: what was registered) and never see stored bytes.
 PIPES = {
