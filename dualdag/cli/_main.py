@@ -13,6 +13,7 @@ from dualdag import __version__
 from dualdag.cli import _errors
 from dualdag.cli._command import Answer, Group, chosen_flow, json_option, make_command, users_code, wants_json
 from dualdag.cli._streams import make_safe
+from dualdag.cli._verify import verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -148,7 +149,7 @@ def doctor(store: str | None, *, start: bool) -> Answer:
 
 
 _OF_FLOWS: tuple[Callable[..., Answer], ...] = (run, plan, graph)
-_OF_STORES: tuple[Callable[..., Answer], ...] = (ls, show, log, get, doctor)
+_OF_STORES: tuple[Callable[..., Answer], ...] = (ls, show, log, get, verify, doctor)
 for _command in _OF_FLOWS:
     cli.add_command(make_command(_command, flow=True))
 for _command in _OF_STORES:

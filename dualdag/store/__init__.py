@@ -16,6 +16,7 @@ from dualdag.store._facts import Confirmation, Record, Saved, Version
 from dualdag.store._journal import Run, RunJournal
 from dualdag.store._store import LAYOUT, Store, open_store
 from dualdag.store._taught import dump_pickle, given_codecs, recipe, taught_safe
+from dualdag.store._verification import Problem, Verification
 
 if TYPE_CHECKING:
     from dualdag.store._codecs import Encoded, decode_value, encode_value, register_codec, register_codec_for
@@ -28,11 +29,13 @@ __all__ = [
     "Confirmation",
     "Encoded",
     "File",
+    "Problem",
     "Record",
     "Run",
     "RunJournal",
     "Saved",
     "Store",
+    "Verification",
     "Version",
     "decode_value",
     "dump_pickle",

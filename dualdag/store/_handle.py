@@ -107,6 +107,15 @@ class Handle:
             folders.insert(0, self._fs.local / "cache")
         return name, [folder / "index.sqlite" for folder in folders]
 
+    def _make_index_anew(self) -> None:
+        """Delete the index and fill it from the records."""
+        with self._lock:
+            self.close()
+            index = Index(self._index_places)
+            index.reset()
+            index.close()
+        self._records.refresh()
+
     def _index_path(self) -> Path | None:
         """Return the file that the index lies in, if there is one."""
         places = self._index_places()

@@ -14,6 +14,7 @@ from dualdag.store._keys import Secret, sealer_of
 from dualdag.store._published import Published
 from dualdag.store._seal import LAYOUT
 from dualdag.store._sealer import UNSIGNED
+from dualdag.store._verification import Progress, Verification
 
 __all__ = ["LAYOUT", "Store", "open_store"]
 
@@ -243,6 +244,45 @@ class Store(Published):
             When there is none.
         """
         return read_run(self._fs, run_id, self._sealer)
+
+    # Housekeeping.
+
+    def verify(self, *, repair: bool = False, restart: bool = False, progress: Progress | None = None) -> Verification:
+        """Read every file of the store and hold it to its checksum; nothing is decoded before that.
+
+        One that is stopped, with Ctrl-C for instance, is gone on with by the next call.
+
+        Parameters
+        ----------
+        repair : bool
+            Whether to set aside what is damaged, write the marker and the index again, and remove temporary
+            files that are older than an hour and nobody's.
+        restart : bool
+            Whether to begin anew, in place of where a call before was stopped.
+        progress : callable, optional
+            Told, now and then, how many files and how many bytes were read.
+
+        Raises
+        ------
+        StoreError
+            When a folder can't be listed, or nothing can be written and `repair` is asked for.
+
+        Examples
+        --------
+        >>> store = open_store("memory://docs-verify")
+        >>> saved = store.save("x" * 10_000)
+        >>> found = store.verify()
+        >>> found.whole, found.counts, found.orphans
+        (True, {'markers': 1, 'objects': 1}, 1)
+        """
+        from dualdag.store._checking import check
+
+        if repair:
+            self._may_write()
+        name, files = self._index_places() or ("", [])
+        places = name, [file.with_name("verify.sqlite") for file in files]
+        return check(self._fs, self._sealer, places, mend=repair, restart=restart, progress=progress,
+                     rebuild=self._make_index_anew)  # fmt: skip
 
 
 def open_store(

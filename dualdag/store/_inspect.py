@@ -1,0 +1,205 @@
+"""Looking at one file of a store: whether its bytes are those that were written, and which objects it names."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+from blake3 import blake3
+
+from dualdag.errors import CorruptObjectError, StoreError, UntrustedRecordError
+from dualdag.store._facts import Batch, Fact, Record, Tombstone, Version
+from dualdag.store._fs import FileSystem
+from dualdag.store._seal import LAYOUT
+from dualdag.store._sealer import Sealer
+
+__all__ = ["Look", "Names", "looked_at", "object_looked_at", "sealed_looked_at"]
+
+#: Objects up to this size are asked for in one piece.
+_WHOLE = 1 << 22
+_CHANGED = "its bytes are not those that were written there"
+#: Where there are no hard links a name is taken first and the file follows at once.
+_PAUSE = 0.05
+_SUM = 32
+
+
+class Names(IntEnum):
+    """How much an object is needed by what names it."""
+
+    TOLD = 0
+    RECORD = 1
+    VERSION = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What was found in one file.
+
+    Parameters
+    ----------
+    nbytes : int or None
+        Its size; None if it went meanwhile.
+    kind, told : str
+        What is wrong with it, as in `Problem`; empty if nothing is.
+    records : int
+        How many records it holds.
+    named : tuple
+        The objects that it names: checksum, how much it is needed, by what.
+    ends : bool
+        Whether it says that all before it were deleted.
+    """
+
+    nbytes: int | None
+    kind: str = ""
+    told: str = ""
+    records: int = 0
+    named: tuple[tuple[bytes, int, str], ...] = ()
+    ends: bool = False
+
+
+def object_looked_at(fs: FileSystem, path: str, checksum: bytes, nbytes: int, stop: threading.Event) -> Look:
+    """Return what is found in an object; a damaged one is read twice before it is called so.
+
+    Parameters
+    ----------
+    fs : FileSystem
+        Where it lies.
+    path : str
+        Its name there.
+    checksum : bytes
+        Of the bytes that were written.
+    nbytes : int
+        Its size, as listed.
+    stop : Event
+        Once it is set nobody waits for the answer.
+    """
+    size = 0
+    for last in (False, True):
+        try:
+            found = _sum_of(fs, path, nbytes, stop)
+        except FileNotFoundError:
+            return Look(None)
+        except Exception as error:  # noqa: BLE001 - what a place raises for what it can't read is its own affair
+            return Look(nbytes, "unreadable", _said(error))
+        if found is None:
+            return Look(None)
+        size, is_whole = found[1], found[0] == checksum
+        if is_whole:
+            return Look(size)
+        if not last:
+            time.sleep(_PAUSE)
+    return Look(size, "damaged", _CHANGED)
+
+
+def _sum_of(fs: FileSystem, path: str, nbytes: int, stop: threading.Event) -> tuple[bytes, int] | None:
+    if fs.local is None and nbytes <= _WHOLE:
+        data = fs.get(path)
+        return None if data is None else (blake3(data).digest(), len(data))
+    hasher, size = blake3(max_threads=blake3.AUTO) if nbytes > _WHOLE else blake3(), 0
+    for piece in fs.pieces(path):
+        hasher.update(piece)
+        size += len(piece)
+        if stop.is_set():
+            return None
+    return hasher.digest(), size
+
+
+def sealed_looked_at(fs: FileSystem, sealer: Sealer, path: str, kinds: tuple[type, ...]) -> Look:
+    """Return what is found in a sealed file.
+
+    Parameters
+    ----------
+    fs : FileSystem
+        Where it lies.
+    sealer : Sealer
+        Checks it.
+    path : str
+        Its name there.
+    kinds : tuple of type
+        What it may hold.
+    """
+
+    def judge(data: bytes) -> Look:
+        for kind in kinds:
+            try:
+                value: Any = sealer.unseal(data, kind, path)
+            except CorruptObjectError:
+                continue
+            except UntrustedRecordError as error:
+                return Look(len(data), "untrusted", str(error))
+            except StoreError as error:
+                return Look(len(data), "newer", str(error))
+            return _of(value, path, len(data))
+        return Look(len(data), "damaged", _CHANGED)
+
+    return _judged(fs, path, judge)
+
+
+def looked_at(fs: FileSystem, sealer: Sealer, path: str) -> Look:
+    """Return what is found in a file of any kind; one that is not sealed is strange.
+
+    Parameters
+    ----------
+    fs, sealer, path
+        As for `sealed_looked_at`.
+    """
+
+    def judge(data: bytes) -> Look:
+        if data[:4] != b"ddag":
+            return Look(len(data), "strange")
+        layout = sealer.layout_of(data, path)
+        if layout is None:
+            return Look(len(data), "damaged", _CHANGED)
+        if layout > LAYOUT:
+            return Look(len(data), "newer", f"{path} has layout {layout}: upgrade dualdag")
+        return Look(len(data))
+
+    return _judged(fs, path, judge)
+
+
+def _judged(fs: FileSystem, path: str, judge: Callable[[bytes], Look]) -> Look:
+    found = Look(None)
+    for last in (False, True):
+        try:
+            data = fs.get(path)
+        except StoreError as error:
+            return Look(0, "unreadable", _said(error))
+        if data is None:
+            return Look(None)
+        found = judge(data)
+        if found.kind != "damaged":
+            return found
+        if not last:
+            time.sleep(_PAUSE)
+    return found
+
+
+def _of(value: Any, path: str, nbytes: int) -> Look:
+    if isinstance(value, Batch):
+        rows = [row for record in value.records for row in _by_record(record)]
+        rows += [row for _, record in value.aliases for row in _by_record(record)]
+        return Look(nbytes, records=len(value.records), named=tuple(rows))
+    if isinstance(value, Fact):
+        key = path.rpartition("/")[2].partition("-")[0]
+        if key not in (value.record.action.hex(), value.record.trace.hex()):
+            return Look(nbytes, "damaged", "it tells of another key")
+        return Look(nbytes, records=1, named=tuple(_by_record(value.record)))
+    if isinstance(value, Version):
+        who = f"artifact {value.name}, version {value.number}"
+        told = ((value.checksum, who), (value.details, f"what is told of {who}"))
+        return Look(nbytes, named=tuple((one, Names.VERSION, text) for one, text in told if _is_checksum(one)))
+    return Look(nbytes, ends=isinstance(value, Tombstone))
+
+
+def _by_record(record: Record) -> Iterator[tuple[bytes, int, str]]:
+    # A longer address carries its bytes, and the seal over it is their check.
+    if record.checksum is not None and len(record.checksum) == _SUM:
+        yield record.checksum, Names.RECORD if record.kept else Names.TOLD, record.function
+
+
+def _said(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
