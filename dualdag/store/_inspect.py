@@ -7,11 +7,12 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any
+from typing import Any, TypeGuard
 
 from blake3 import blake3
 
 from dualdag.errors import CorruptObjectError, StoreError, UntrustedRecordError
+from dualdag.store._address import held
 from dualdag.store._facts import Batch, Fact, Record, Tombstone, Version
 from dualdag.store._fs import FileSystem
 from dualdag.store._seal import LAYOUT
@@ -24,7 +25,6 @@ _WHOLE = 1 << 22
 _CHANGED = "its bytes are not those that were written there"
 #: Where there are no hard links a name is taken first and the file follows at once.
 _PAUSE = 0.05
-_SUM = 32
 
 
 class Names(IntEnum):
@@ -196,9 +196,13 @@ def _of(value: Any, path: str, nbytes: int) -> Look:
 
 
 def _by_record(record: Record) -> Iterator[tuple[bytes, int, str]]:
-    # A longer address carries its bytes, and the seal over it is their check.
-    if record.checksum is not None and len(record.checksum) == _SUM:
+    if _is_checksum(record.checksum):
         yield record.checksum, Names.RECORD if record.kept else Names.TOLD, record.function
+
+
+def _is_checksum(address: bytes | None) -> TypeGuard[bytes]:
+    # Any other address holds its bytes, and the seal over it is their check.
+    return address is not None and held(address) is None
 
 
 def _said(error: BaseException) -> str:
