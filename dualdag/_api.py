@@ -22,7 +22,7 @@ from dualdag.graph import (
 )
 
 if TYPE_CHECKING:
-    from dualdag.execution import RunResult
+    from dualdag.execution import Listener, RunResult
     from dualdag.planning import FileView, Plan
     from dualdag.store._keys import Secret
 
@@ -152,6 +152,7 @@ def run_result(
     keep_going: bool = False,
     want_values: bool = True,
     return_failures: bool = False,
+    listeners: Iterable[Listener] = (),
     **options: Any,
 ) -> RunResult:
     """Run what is needed and return the values together with what was done.
@@ -166,6 +167,8 @@ def run_result(
         Whether to bring the values here, or only make sure that they are in the store.
     return_failures : bool
         With `keep_going`: whether the result tells of failures, in place of an exception.
+    listeners : iterable of callable
+        Told of each event too.
     **options
         Settings, as for `run`.
 
@@ -180,7 +183,7 @@ def run_result(
     from dualdag import execution, report
     from dualdag.store import open_with
 
-    with closing(open_with(chosen)) as opened, report.progress(chosen.progress) as listeners:
+    with closing(open_with(chosen)) as opened, report.progress(chosen.progress) as shown:
         return execution.run_graph(
             graph,
             store=opened,
@@ -189,7 +192,7 @@ def run_result(
             refresh=_refresh(refresh),
             keep_going=keep_going,
             now=_clock(chosen),
-            listeners=listeners,
+            listeners=[*shown, *listeners],
             want_values=want_values,
             return_failures=return_failures,
         )

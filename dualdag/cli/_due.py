@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from dualdag import _api
 from dualdag.cli import _errors
 from dualdag.cli._command import Answer, users_code
-from dualdag.cli._locks import taken
+from dualdag.cli._locks import Locks
 from dualdag.cli._output import NEVER_DUE, of_run, show_run
 from dualdag.config import settings, user_cache_folder
 from dualdag.report import print_table, until_text, zoned_text
@@ -20,12 +21,15 @@ from dualdag.report import print_table, until_text, zoned_text
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from dualdag.execution import RunResult
+    from dualdag.execution import Event, RunResult
     from dualdag.graph import Cadence, Node
     from dualdag.planning import Plan
     from dualdag.store import Store
 
 __all__ = ["of_due"]
+
+#: Seconds between two looks at what another process is making.
+_POLL = 0.2
 
 
 @dataclass(slots=True)
@@ -38,7 +42,7 @@ class _Tick:
     busy: dict[str, int] = field(default_factory=dict)
     left: list[str] = field(default_factory=list)
     next: dict[str, datetime | None] = field(default_factory=dict)
-    result: RunResult | None = None
+    results: list[RunResult] = field(default_factory=list)
 
 
 def of_due(chosen: Mapping[str, Node[Any]], *, store: str | None, **options: Any) -> Answer:
@@ -70,33 +74,70 @@ def of_due(chosen: Mapping[str, Node[Any]], *, store: str | None, **options: Any
     return _answer(tick)
 
 
-def _run(tick: _Tick, plan: Plan, store: Store, locks: Path, options: Mapping[str, Any]) -> None:
+def _run(tick: _Tick, plan: Plan, store: Store, folder: Path, options: Mapping[str, Any]) -> None:
     from dualdag.planning import due_artifacts, upcoming
 
     due = due_artifacts(plan, store)
-    names = {i: [spec.name for spec in plan.graph.artifacts(i)] for i in due}
-    tick.due = {name: why for i, why in due.items() for name in names[i]}
+    tick.due = {spec.name: why for i, why in due.items() for spec in plan.graph.artifacts(i)}
     if not due:
         tick.next = upcoming(plan)
         return
-    with taken(locks, tick.due) as tick.busy:
-        held_up = _held_up(plan, {i for i in due if not tick.busy.keys().isdisjoint(names[i])})
-        tick.left = [spec.name for i in sorted(held_up & due.keys()) for spec in plan.graph.artifacts(i)]
-        targets = [plan.graph.nodes[i] for i in plan.targets if i not in held_up]
-        if not due.keys() <= held_up:
-            with users_code(_errors.FAILED):
-                tick.result = _api.run_result(targets, now=tick.now, want_values=False, return_failures=True, **options)
+    with Locks(folder) as locks:
+        waiting = _own(tick, plan, due, locks)
+        while waiting:
+            ready = [i for i, names in waiting.items() if locks.take_all(names)]
+            if not ready:
+                time.sleep(_POLL)
+                continue
+            _carry_out(tick, [plan.graph.nodes[i] for i in ready], locks, options)
+            for i in ready:
+                locks.release(waiting.pop(i))
     tick.next = upcoming(plan, store)
 
 
-def _held_up(plan: Plan, busy: set[int]) -> set[int]:
-    """Return what another run is making, and what takes it from there: the next call finds it made."""
-    found = set(busy)
-    if busy:
-        for i, inputs in enumerate(plan.graph.inputs):
-            if i not in plan.pins and not found.isdisjoint(inputs):
-                found.add(i)
+def _own(tick: _Tick, plan: Plan, due: Mapping[int, str], locks: Locks) -> dict[int, set[str]]:
+    """Take the artifacts that nobody makes; return the targets that are left to us, and what is due for each.
+
+    What waits holds no lock but those of its targets, and waits for what lies above them: so nobody waits in
+    a circle.  And as it holds these, calls that come after it leave them to it, and do not wait too.
+    """
+    names = {i: {spec.name for spec in plan.graph.artifacts(i)} for i in due}
+    tick.busy = {name: holder for name in sorted(tick.due) if (holder := locks.take(name)) is not None}
+    if not tick.busy:
+        everything = set(tick.due)
+        return {i: everything for i in plan.targets if i not in plan.pins}
+    wanted: dict[int, set[str]] = {}
+    for i in plan.targets:
+        above = _above(plan, i)
+        needed = set().union(*(names[j] for j in due if j in above))
+        if needed and tick.busy.keys().isdisjoint(names.get(i, ())):
+            wanted[i] = needed
+    tick.left = [spec.name for i in plan.targets if i in due and i not in wanted for spec in plan.graph.artifacts(i)]
+    locks.release(tick.due.keys() - set().union(*(names.get(i, set()) for i in wanted)))
+    return wanted
+
+
+def _above(plan: Plan, i: int) -> set[int]:
+    """Return what a target is made of, itself included, down to what is pinned."""
+    found, stack = {i}, [i]
+    while stack:
+        new = {j for j in plan.graph.inputs[stack.pop()] if j not in plan.pins} - found
+        found |= new
+        stack.extend(new)
     return found
+
+
+def _carry_out(tick: _Tick, targets: list[Node[Any]], locks: Locks, options: Mapping[str, Any]) -> None:
+    def made(event: Event) -> None:
+        # A long run lets go of what it has made, so that this may be made again before the rest is.
+        if event.kind in {"version", "confirmed"}:
+            locks.release([event.label])
+
+    with users_code(_errors.FAILED):
+        result = _api.run_result(
+            targets, now=tick.now, want_values=False, return_failures=True, listeners=[made], **options
+        )
+    tick.results.append(result)
 
 
 def _lock_folder(store: str) -> Path:
@@ -106,19 +147,21 @@ def _lock_folder(store: str) -> Path:
 
 
 def _answer(tick: _Tick) -> Answer:
-    status, error = _errors.DONE, None
-    document: dict[str, Any] = {"run": None, "executed": 0, "counts": {}, "artifacts": []}
-    if tick.result is not None:
-        ran = of_run(tick.result)
-        status, error = ran.status, ran.error
-        document = ran.document | {"artifacts": [row._asdict() for row in tick.result.rows if row.name in tick.due]}
-    document |= {
+    from dualdag.execution import as_group
+
+    ran = [of_run(result) for result in tick.results]
+    failures = [error for result in tick.results for error in result.failures]
+    document = {
         "now": tick.now.isoformat(),
+        "runs": [answer.document["run"] for answer in ran],
+        "executed": sum(result.executed for result in tick.results),
+        "artifacts": [row._asdict() for result in tick.results for row in result.rows if row.name in tick.due],
         "due": [{"name": name, "reason": why} for name, why in tick.due.items()],
         "left": [{"name": name, "process": tick.busy.get(name)} for name in tick.left],
         "next": [_next_row(tick, name) for name in _in_order(tick)],
     }
-    return Answer(document, lambda: _show(tick), status, error)
+    error = as_group(failures) if failures else None
+    return Answer(document, lambda: _show(tick), _errors.FAILED if error else _errors.DONE, error)
 
 
 def _next_row(tick: _Tick, name: str) -> dict[str, Any]:
@@ -138,15 +181,13 @@ def _in_order(tick: _Tick) -> list[str]:
 
 
 def _show(tick: _Tick) -> None:
-    if tick.result is not None:
-        show_run(tick.result, only=tick.due)
-    elif not tick.due:
+    for result in tick.results:
+        show_run(result, only=tick.due)
+    if not tick.due:
         print(f"nothing is due at {zoned_text(tick.now)}")
     for name in tick.left:
-        maker = tick.busy.get(name)
-        print(
-            f"{name}: left to " + (f"process {maker}, which is making it" if maker else "the run that makes its input")
-        )
+        maker = f"process {tick.busy[name]}" if tick.busy.get(name) else "another process"
+        print(f"{name}: left to {maker}, which is making it")
     print()
     rows = []
     for name in _in_order(tick):

@@ -1,45 +1,84 @@
-"""One run at a time: what a run of this machine is about to make, the next one leaves to it."""
+"""One run at a time: what a process of this machine is about to make, another one leaves to it."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Iterable
 from hashlib import blake2b
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Self
 
-__all__ = ["taken"]
+__all__ = ["Locks"]
 
 
-@contextmanager
-def taken(folder: Path, names: Iterable[str]) -> Iterator[dict[str, int]]:
-    """Take the artifacts that nobody here has taken, until the block ends; give those that another process has.
+class Locks:
+    """Locks on artifacts, among the processes of this machine.
 
     The system takes a lock away from a process that died, so none is ever left behind.  Where there can be no
-    lock there is none: then the store alone sees to it that two runs agree.
+    lock, each is had at once: then the store alone sees to it that two runs agree.
 
     Parameters
     ----------
     folder : Path
         Where the lock files lie; may be deleted at any time.
-    names : iterable of str
-        Of artifacts.
     """
-    others: dict[str, int] = {}
-    with ExitStack() as stack:
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._held: dict[str, BinaryIO | None] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.release(list(self._held))
+
+    def take(self, name: str) -> int | None:
+        """Take the lock of an artifact; return None, or the process that has it, 0 where that is not known."""
+        if name in self._held:
+            return None
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            file = self._path(name).open("a+b")
+        except OSError:
+            self._held[name] = None
+            return None
+        try:
+            if not _lock(file):
+                holder = _holder(file)
+                file.close()
+                return holder
+            file.truncate(0)
+            file.write(str(os.getpid()).encode())
+            file.flush()
+        except OSError:
+            # The folder knows no locks, or is full.
+            pass
+        self._held[name] = file
+        return None
+
+    def take_all(self, names: Iterable[str]) -> bool:
+        """Take several locks, or none."""
+        new: list[str] = []
         for name in sorted(names):
-            with suppress(OSError):
-                folder.mkdir(parents=True, exist_ok=True)
-                file = stack.enter_context((folder / blake2b(name.encode(), digest_size=16).hexdigest()).open("a+b"))
-                if not _lock(file):
-                    others[name] = _holder(file)
-                    continue
-                file.truncate(0)
-                file.write(str(os.getpid()).encode())
-                file.flush()
-        yield others
+            known = name in self._held
+            if self.take(name) is not None:
+                self.release(new)
+                return False
+            if not known:
+                new.append(name)
+        return True
+
+    def release(self, names: Iterable[str]) -> None:
+        """Let go of locks, as far as they are held."""
+        for name in names:
+            file = self._held.pop(name, None)
+            if file is not None:
+                file.close()
+
+    def _path(self, name: str) -> Path:
+        return self._folder / blake2b(name.encode(), digest_size=16).hexdigest()
 
 
 def _holder(file: BinaryIO) -> int:

@@ -104,7 +104,7 @@ def test_what_comes_next(monkeypatch):
         "by-hand manual when named in --refresh",
         "ice frozen when its cadence is edited",
     ]
-    assert found["run"] is None
+    assert found["runs"] == []
     assert [(row["name"], row["seconds"]) for row in found["next"][:2]] == [("morning", 64800.0), ("daily", 75600.0)]
     assert found["next"][2]["at"] == "2026-03-09T08:00:00+00:00"
 
@@ -241,29 +241,72 @@ def start(*arguments):
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
+def until_it_began(process):
+    while not Path("began").exists():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.02)
+
+
+def ended(process, status=0):
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == status, err
+    return json.loads(out)
+
+
 def test_a_run_that_takes_longer_than_the_tick():
-    """Later ticks leave what a process is making to it, and what takes that; the rest they make."""
+    """Later ticks leave what a process is making to it; the rest they make."""
     Path("flow.py").write_text(SLOW)
     first = start("slow", "after")
     try:
-        while not Path("began").exists():
-            assert first.poll() is None, first.communicate()
-            time.sleep(0.02)
-        second = start()
-        out, err = second.communicate(timeout=60)
-        assert second.returncode == 0, err
-        found = json.loads(out)
-        assert found["left"] == [{"name": "slow", "process": first.pid}, {"name": "after", "process": first.pid}]
-        assert [(row["name"], row["action"]) for row in found["artifacts"]] == [("quick", "run")]
+        until_it_began(first)
+        for _ in range(2):
+            found = ended(start("slow", "quick"))
+            assert found["left"] == [{"name": "slow", "process": first.pid}]
+        assert [row["name"] for row in found["artifacts"]] == []
+        assert dag.load("quick") == 11
         assert first.poll() is None
     finally:
         Path("go").touch()
-        out, err = first.communicate(timeout=60)
-    assert first.returncode == 0, err
-    assert {row["name"]: row["action"] for row in json.loads(out)["artifacts"]} == {"slow": "run", "after": "run"}
-    assert json.loads(start().communicate(timeout=60)[0])["due"] == []
+        found = ended(first)
+    assert {row["name"]: row["action"] for row in found["artifacts"]} == {"slow": "run", "after": "run"}
+    assert ended(start())["due"] == []
     assert Path("began").read_text() == "x"
     assert [len(dag.store().versions(name)) for name in ("slow", "after", "quick")] == [1, 1, 1]
+
+
+def test_a_job_waits_for_what_it_takes():
+    """Each artifact in its own job, at the same minute: none is left out, and one process at the most waits."""
+    Path("flow.py").write_text(SLOW)
+    first = start("slow")
+    second = third = None
+    try:
+        until_it_began(first)
+        second = start("after")
+        third = start("after")
+        while second.poll() is None and third.poll() is None:
+            time.sleep(0.02)
+    finally:
+        Path("go").touch()
+    assert [row["action"] for row in ended(first)["artifacts"]] == ["run"]
+    found = [ended(second), ended(third)]
+    assert sorted(len(one["left"]) for one in found) == [0, 1]
+    assert Path("began").read_text() == "x"
+    assert [len(dag.store().versions(name)) for name in ("slow", "after")] == [1, 1]
+
+
+def test_what_a_long_run_has_made_may_be_made_again():
+    text = SLOW.replace('after(10).artifact("quick", cadence="1h")', 'after(10).artifact("quick", cadence="1s")')
+    Path("flow.py").write_text(text)
+    first = start("slow", "quick")
+    try:
+        until_it_began(first)
+        deadline = time.monotonic() + 60
+        while not ended(start("quick"))["due"]:
+            assert time.monotonic() < deadline
+        assert first.poll() is None
+    finally:
+        Path("go").touch()
+        ended(first)
 
 
 def test_many_at_once_make_one_version():
@@ -271,8 +314,7 @@ def test_many_at_once_make_one_version():
     Path("flow.py").write_text(SLOW)
     running = [start() for _ in range(4)]
     for one in running:
-        _, err = one.communicate(timeout=60)
-        assert one.returncode == 0, err
+        ended(one)
     assert Path("began").read_text() == "x"
     assert [len(dag.store().versions(name)) for name in ("slow", "after", "quick")] == [1, 1, 1]
 
@@ -280,14 +322,11 @@ def test_many_at_once_make_one_version():
 def test_a_killed_run_leaves_no_lock():
     Path("flow.py").write_text(SLOW)
     first = start("slow")
-    while not Path("began").exists():
-        assert first.poll() is None, first.communicate()
-        time.sleep(0.02)
+    until_it_began(first)
     first.kill()
     first.communicate(timeout=60)
     Path("go").touch()
-    out, err = start("slow").communicate(timeout=60)
-    assert json.loads(out)["left"] == [], err
+    assert ended(start("slow"))["left"] == []
     assert dag.load("slow") == 1
 
 
