@@ -25,6 +25,9 @@ _refresh = click.option(
     "--refresh", multiple=True, metavar="NAME", help="Run NAME again, whatever the store says; or: all."
 )
 
+_backend = click.option("--backend", "-b", metavar="B", help="sync, local, processes, dask, ray, or an engine's URL.")
+_workers = click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Workers of an embedded backend.")
+
 
 def _tell_version(context: click.Context, _option: click.Parameter, asked: bool) -> None:
     if asked and not context.resilient_parsing:
@@ -51,8 +54,8 @@ def cli(**_: Any) -> None:
 
 
 @_refresh
-@click.option("--backend", "-b", metavar="B", help="sync, local, processes, dask, ray, or an engine's URL.")
-@click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Workers of an embedded backend.")
+@_backend
+@_workers
 @click.option("--keep-going", is_flag=True, help="Run all that does not depend on a failure.")
 @click.option("--progress", type=click.Choice(["auto", "bar", "lines", "off"]), help="How progress is shown.")
 @click.option("--due", is_flag=True, help="Run what is due and nothing else, and say what comes next.")
@@ -96,6 +99,28 @@ def graph(arguments: tuple[str, ...], given: Mapping[str, str], store: str | Non
 
     flow, chosen = chosen_flow(arguments, given, "graph")
     return _picture.of_graph(flow, chosen, store=store, output=output)
+
+
+@click.option("--to", type=click.Choice(["cron", "systemd"]), required=True, help="Whose clock it is.")
+@click.option("--output", "-o", metavar="DIR", help="Write files there, in place of standard output.")
+@click.option("--tz", metavar="ZONE", help="Zone of the machine whose cron it is, if not this one's.")
+@_backend
+@_workers
+def schedule(
+    arguments: tuple[str, ...],
+    given: Mapping[str, str],
+    store: str | None,
+    *,
+    to: str,
+    output: str | None,
+    tz: str | None,
+    **options: Any,
+) -> Answer:
+    """Write a schedule for cron or systemd: each artifact in its own job."""
+    from dualdag.cli import _schedule
+
+    flow, chosen = chosen_flow(arguments, given, "schedule")
+    return _schedule.of_schedule(flow, chosen, given, store=store, to=to, output=output, tz=tz, options=options)
 
 
 def ls(store: str | None) -> Answer:
@@ -148,7 +173,7 @@ def doctor(store: str | None, *, start: bool) -> Answer:
     return _doctor.of_checks(_doctor.examine(store, start=start))
 
 
-_OF_FLOWS: tuple[Callable[..., Answer], ...] = (run, plan, graph)
+_OF_FLOWS: tuple[Callable[..., Answer], ...] = (run, plan, graph, schedule)
 _OF_STORES: tuple[Callable[..., Answer], ...] = (ls, show, log, get, verify, doctor)
 for _command in _OF_FLOWS:
     cli.add_command(make_command(_command, flow=True))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dualdag.graph._cadence import Cadence, parse_cadence, parse_duration
 from dualdag.graph._compile import Graph, check_fingerprints, compile_graph, paused_collector
 from dualdag.graph._containers import map_nodes, nodes_in
+from dualdag.graph._cron import cron_fields
 from dualdag.graph._due import is_due, next_due
 from dualdag.graph._names import validate_name
 from dualdag.graph._node import ArtifactSpec, Extra, Node
@@ -30,6 +31,7 @@ __all__ = [
     "check_fingerprints",
     "collect_artifacts",
     "compile_graph",
+    "cron_fields",
     "file",
     "files",
     "is_due",
