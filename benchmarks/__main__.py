@@ -1,4 +1,4 @@
-"""``python -m benchmarks core`` or ``engines``: measure, print, and write ``benchmarks/results/<suite>.md``."""
+"""``python -m benchmarks core``, ``engines`` or ``store``: measure, print, and write ``benchmarks/results/<suite>.md``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks._harness import machine, table
 
-SUITES = ("core", "engines")
+SUITES = ("core", "engines", "store")
 
 
 def main() -> None:
