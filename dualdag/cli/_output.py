@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -142,7 +141,7 @@ def of_artifact(store: Store, name: str) -> Answer:
 def _details(store: Store, checksum: bytes | None) -> dict[str, Any]:
     """Return what a version was made of; a damaged note on that hides nothing else."""
     try:
-        return {} if checksum is None else dict(json.loads(store.get_object(checksum)))
+        return {} if checksum is None else store.details(checksum)
     except StoreError as error:
         click.echo(f"warning: what it was made of can't be shown: {error}", err=True)
         return {}

@@ -65,13 +65,16 @@ def _warn_of_another_flow(run: Run, i: int, spec: ArtifactSpec, last: Version) -
     if last.details is None:
         return
     try:
-        made_at = json.loads(run.store.get_object(last.details)).get("made_at")
-    except (StoreError, ValueError):
+        made_at = run.store.details(last.details).get("made_at")
+    except StoreError:
         return
+    if not isinstance(made_at, dict):
+        return
+    file = made_at.get("file")
     # A file that is gone was renamed; cells of a notebook are no files, and there the later definition holds.
-    if made_at is None or made_at["file"] == spec.site.file or not os.path.isfile(made_at["file"]):  # noqa: PTH113 - never raises
+    if not isinstance(file, str) or file == spec.site.file or not os.path.isfile(file):  # noqa: PTH113 - never raises
         return
-    was = f"{made_at['file']}:{made_at['line']}"
+    was = f"{file}:{made_at.get('line')}"
     run.warn(
         i,
         f"two flows give the name {spec.name!r} to different things: version {last.number} was made by {was}, "

@@ -7,12 +7,18 @@ and no second copy is made of a large one.
 from __future__ import annotations
 
 import io
+import math
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
+
+from dualdag.errors import CodecError
+from dualdag.store._codec_inflate import check_file, check_stream
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = [
+    "careful",
     "decode_arrow",
     "decode_npy",
     "decode_polars",
@@ -73,6 +79,10 @@ def decode_npy(data: memoryview) -> Any:
         shape, flat, dtype = np.lib.format.read_array_header_2_0(head, max_header_size=1 << 24)
     else:
         shape, flat, dtype = np.lib.format.read_array_header_1_0(head, max_header_size=1 << 16)
+    # Memory is taken for what is there, not for what the head says.
+    left = data.nbytes - head.tell()
+    if dtype.hasobject or math.prod(shape) * dtype.itemsize != left:
+        raise CodecError(f"a stored array says it is {dtype} of shape {shape}, and {left:,} bytes are there of it.")
     made = np.empty(shape, dtype, order="F" if flat else "C")
     if dtype.itemsize and made.size:
         body = np.frombuffer(data, np.uint8, offset=head.tell())
@@ -153,11 +163,20 @@ def _compression(table: Any) -> str | None:
     return "lz4" if sink.getvalue().size < _WORTH * sample.nbytes else None
 
 
+#: Whether what is decoded may be made to break its reader: offsets and text are then checked, which takes time.
+careful: ContextVar[bool] = ContextVar("dualdag_careful", default=False)
+
+
 def read_stream(data: Any) -> Any:
     """Return the table of an IPC stream; it uses the memory of `data` where nothing is compressed."""
     import pyarrow as pa
 
-    return pa.ipc.open_stream(pa.py_buffer(data)).read_all()
+    buffer = pa.py_buffer(data)
+    check_stream(buffer)
+    table = pa.ipc.open_stream(buffer).read_all()
+    if careful.get():
+        table.validate(full=True)
+    return table
 
 
 def encode_arrow(value: Any) -> Sequence[Any] | None:
@@ -264,5 +283,7 @@ def decode_polars(data: memoryview) -> Any:
 
     kind, how = bytes(data[:_HEAD]).split()
     body = data[_HEAD:]
+    if how != b"arrow":
+        check_file(body)
     frame: Any = pl.from_arrow(read_stream(body)) if how == b"arrow" else pl.read_ipc(io.BytesIO(body))
     return frame.to_series(0) if kind == b"series" else frame

@@ -11,6 +11,7 @@ import math
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+from dualdag.errors import CodecError
 from dualdag.store._codec_parts import chunks_of, few_chunks, fixed, is_null, owned, raw
 
 __all__ = ["Column", "column_from_arrow", "column_to_arrow"]
@@ -52,11 +53,23 @@ def column_to_arrow(values: Any) -> Column | None:
 def column_from_arrow(column: Any, told: dict[str, Any]) -> Any:
     """Return what `column_to_arrow` was given; numbers may lie in the memory of `column`."""
     kind = told["kind"]
+    if kind != "ArrowExtensionArray" and not _takes_bytes(column.type):
+        raise CodecError(f"a stored column says it is {kind} and holds {column.type}.")
     if kind == "numpy":
         return _numbers_back(column, told)
     if kind == "object":
         return _objects_back(column, told)
     return next(back for name, _, back in _KINDS if name == kind)(column, told)
+
+
+def _takes_bytes(kind: Any) -> bool:
+    """Tell whether each row of an Arrow type lies in the stream: of others a few bytes tell any number of rows."""
+    from pyarrow import types
+
+    if types.is_fixed_size_binary(kind):
+        return bool(kind.byte_width)
+    plain = (types.is_string, types.is_large_string, types.is_binary, types.is_large_binary, types.is_struct)
+    return bool(types.is_primitive(kind) or types.is_dictionary(kind) or any(is_it(kind) for is_it in plain))
 
 
 def _numbers(values: Any) -> Column | None:

@@ -13,6 +13,7 @@ from dualdag.store._codec_arrays import read_stream, write_stream
 from dualdag.store._codec_columns import column_from_arrow, column_to_arrow
 from dualdag.store._codec_json import is_plain
 from dualdag.store._codec_labels import UntoldError, index_from_arrow, index_to_arrow, label_of, told_label
+from dualdag.store._plain_json import strict_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,7 +83,7 @@ def decode_frame(data: Any) -> Any:
     import pandas as pd
 
     table = read_stream(data)
-    told = json.loads(table.schema.metadata[_MARK])
+    told = strict_json(table.schema.metadata[_MARK], deep=256)
     count = told["indexes"]
     index = index_from_arrow(table.columns[:count], told["index"])
     if "columns" not in told:

@@ -10,12 +10,15 @@ from blake3 import blake3
 
 from dualdag.errors import StoreError
 from dualdag.store._fs import FileSystem, shown
+from dualdag.store._plain_json import strict_json
 from dualdag.store._seal import LAYOUT, newer_layout
 from dualdag.store._sealer import UNSIGNED, Sealer
 
 __all__ = ["Marker", "decode_marker", "read_marker", "write_marker"]
 
 _PATH = "layout.json"
+#: Bytes of a marker; one has about a hundred.
+_LARGE = 1 << 16
 
 
 class Marker(msgspec.Struct, frozen=True):
@@ -49,8 +52,8 @@ def decode_marker(data: bytes) -> Marker | None:
         All of the file.
     """
     try:
-        marker = msgspec.json.decode(data, type=Marker)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        marker = msgspec.convert(strict_json(data, large=_LARGE), type=Marker)
+    except (msgspec.ValidationError, ValueError):
         return None
     return marker if marker.check in ("", _check(marker.layout, marker.id)) else None
 

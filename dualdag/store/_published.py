@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from dualdag.errors import CorruptObjectError
 from dualdag.store._artifacts import Artifact
 from dualdag.store._facts import Confirmation, Version
 from dualdag.store._handle import Handle
+from dualdag.store._plain_json import strict_json
 
 __all__ = ["Published"]
 
@@ -49,6 +53,27 @@ class Published(Handle):
             When it is unsigned or altered, and a secret is set.
         """
         return self._artifacts.version(name, number)
+
+    def details(self, checksum: bytes) -> dict[str, Any]:
+        """Return what `dualdag why` and `show` tell of the making of a version.
+
+        Parameters
+        ----------
+        checksum : bytes
+            A version's `details`.
+
+        Raises
+        ------
+        CorruptObjectError
+            When they are gone, damaged, or nothing that dualdag wrote.
+        """
+        try:
+            found = strict_json(self._objects.get(checksum))
+        except ValueError as error:
+            raise CorruptObjectError(f"what tells of a version's making can't be read: {error}.") from error
+        if not isinstance(found, dict):
+            raise CorruptObjectError(f"what tells of a version's making is a {type(found).__name__}, and no object.")
+        return found
 
     def last_confirmed(self, name: str) -> Confirmation | None:
         """Return the newest readable confirmation of an artifact, or None."""

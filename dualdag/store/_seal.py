@@ -33,6 +33,9 @@ _MAGIC = b"ddag"
 _SEAL = 1
 _KINDS = {"Batch": 1, "Fact": 2, "Version": 3, "Tombstone": 4, "Confirmation": 5, "Unstable": 6, "Begin": 7,
           "Events": 8, "End": 9, "Lost": 10, "Beat": 11, "Claim": 12, "Signs": 20}  # fmt: skip
+#: Bytes of one file, more than which is never read: a batch holds what many runs' steps gave at once.
+_LARGE, _LARGEST = 1 << 24, {"Batch": 1 << 30, "Events": 1 << 28}
+_ROOM = 512
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -65,7 +68,10 @@ def seal(value: msgspec.Struct, path: str, signer: Signer | None = None) -> byte
     b'task'
     """
     body = _encode(value)
-    head = _MAGIC + bytes((_SEAL, LAYOUT, _KINDS[type(value).__name__], 0 if signer is None else signer.length))
+    name = type(value).__name__
+    if len(body) > _LARGEST.get(name, _LARGE) - _ROOM:
+        raise StoreError(f"{path} would take {len(body):,} bytes, more than is read again: keep less in one piece.")
+    head = _MAGIC + bytes((_SEAL, LAYOUT, _KINDS[name], 0 if signer is None else signer.length))
     signature = b"" if signer is None else signer.sign(head, path, body)
     return b"".join((head, _checksum(head, path, body), signature, body))
 
@@ -101,7 +107,7 @@ def unseal(data: bytes, kind: type[T], path: str, check: Check | None = None) ->
         When a newer dualdag wrote it.
     """
     head = data[:8]
-    if len(data) >= HEAD and head[:4] == _MAGIC:
+    if HEAD <= len(data) <= _LARGEST.get(kind.__name__, _LARGE) and head[:4] == _MAGIC:
         start = HEAD + head[7]
         body = memoryview(data)[start:]
         if _checksum(head, path, body) == data[8:HEAD]:
