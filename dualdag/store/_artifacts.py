@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TypeVar
 
 import msgspec
 from blake3 import blake3
@@ -20,6 +21,8 @@ from dualdag.store._seal import REFUSED
 from dualdag.store._sealer import UNSIGNED, Sealer
 
 __all__ = ["Artifact", "Artifacts"]
+
+T = TypeVar("T", Version, Confirmation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +122,13 @@ class Artifacts:
 
     def names(self) -> list[str]:
         """Return the names of artifacts that have a version."""
+        return [name for name in self._known() if self._has_version(name)]
+
+    def _known(self) -> list[str]:
+        """Return the names of artifacts that have, or had, a version."""
         self._lookups["listings"] += 1
         folders = self._fs.names("artifacts")
-        names = sorted({name for folder in folders if _is_folder_of(name := folder.partition("~")[0], folder)})
-        return [name for name in names if self._has_version(name)]
+        return sorted({name for folder in folders if _is_folder_of(name := folder.partition("~")[0], folder)})
 
     def _has_version(self, name: str) -> bool:
         numbers = self._numbers(f"{_folder(name)}/versions")
@@ -178,8 +184,37 @@ class Artifacts:
 
     def newest_rows(self) -> list[Artifact]:
         """Return a row about the newest readable version of each artifact, by name."""
-        found = (next(self.readable(name), None) for name in self.names())
-        return [self._row(version, self.last_confirmed(version.name)) for version in found if version is not None]
+        names = self._known()
+        newest = self._newest(names, "versions", Version)
+        found = {
+            name: version if version is not None else next(self.readable(name), None)
+            for name, version in newest.items()
+        }
+        made = {name: version for name, version in found.items() if version is not None}
+        confirmed = self._newest(list(made), "confirmations", Confirmation)
+        rows = []
+        for name, version in made.items():
+            last = confirmed.get(name)
+            # What can't be read is told of, and the one before it counts.
+            rows.append(self._row(version, self.last_confirmed(name) if last is None and name in confirmed else last))
+        return rows
+
+    def _newest(self, names: Sequence[str], kind: str, of: type[T]) -> dict[str, T | None]:
+        """Return the newest file of each artifact that has one, None for what can't be read; several at once."""
+        self._lookups["listings"] += len(names)
+        listed = self._fs.names_many([f"{_folder(name)}/{kind}" for name in names])
+        last = {name: numbers[-1] for name, found in zip(names, listed, strict=True) if (numbers := numbered(found, 8))}
+        paths = [f"{_folder(name)}/{kind}/{number:08d}" for name, number in last.items()]
+        datas = self._fs.get_many(paths)
+        return {
+            name: self._readable(data or b"", of, path) for name, path, data in zip(last, paths, datas, strict=True)
+        }
+
+    def _readable(self, data: bytes, kind: type[T], path: str) -> T | None:
+        try:
+            return self._sealer.unseal(data, kind, path)
+        except REFUSED:
+            return None
 
     def rows(self, name: str) -> list[Artifact]:
         """Return rows about the readable versions, newest first; ArtifactNotFoundError if there is none."""

@@ -80,6 +80,9 @@ class FileSystem(Protocol):
     def names(self, folder: str) -> list[str]:
         """Return the sorted names in a folder; none if there is no such folder."""
 
+    def names_many(self, folders: Sequence[str]) -> list[list[str]]:
+        """Return the sorted names in each of several folders."""
+
     def entries(self, folder: str) -> list[Entry]:
         """Return what lies in a folder, by name, temporary files too; nothing if there is no such folder."""
 
@@ -309,6 +312,10 @@ class LocalFolder:
             return sorted(name for name in current().names(f"{self._root}/{folder}") if not name.endswith(".tmp"))
         except (FileNotFoundError, NotADirectoryError):
             return []
+
+    def names_many(self, folders: Sequence[str]) -> list[list[str]]:
+        """Return the sorted names in each of several folders."""
+        return [self.names(folder) for folder in folders]
 
     @explained("read it")
     def entries(self, folder: str) -> list[Entry]:

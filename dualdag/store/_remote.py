@@ -178,6 +178,10 @@ class AnyFileSystem:
         here = path.strip("/")
         return sorted({name.rpartition("/")[2] for name in found if name.strip("/") != here})
 
+    def names_many(self, folders: Sequence[str]) -> list[list[str]]:
+        """Return the sorted names in each of several folders."""
+        return self._together(self.names, folders)
+
     @explained("list it", Exception)
     def entries(self, folder: str) -> list[Entry]:
         """Return what lies in a folder, by name; nothing if there is no such folder."""
