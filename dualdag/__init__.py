@@ -29,6 +29,7 @@ _HOMES = {
     "to_dask": "dualdag._api",
     "to_ray": "dualdag._api",
     "value": "dualdag.graph",
+    "why": "dualdag._api",
     "ArtifactNotFoundError": "dualdag.errors",
     "BackendError": "dualdag.errors",
     "BackendNotInstalledError": "dualdag.errors",
@@ -82,10 +83,11 @@ __all__ = [
     "to_dask",
     "to_ray",
     "value",
+    "why",
 ]
 
 if TYPE_CHECKING:
-    from dualdag._api import load, plan, register, run, shutdown, to_dask, to_ray
+    from dualdag._api import load, plan, register, run, shutdown, to_dask, to_ray, why
     from dualdag.config import configure
     from dualdag.errors import (
         ArtifactNotFoundError,

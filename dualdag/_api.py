@@ -14,6 +14,7 @@ from dualdag.errors import GraphError
 from dualdag.graph import (
     Graph,
     Node,
+    artifact_made_here,
     check_fingerprints,
     compile_graph,
     map_nodes,
@@ -23,10 +24,11 @@ from dualdag.graph import (
 
 if TYPE_CHECKING:
     from dualdag.execution import Listener, RunResult
+    from dualdag.explaining import Why
     from dualdag.planning import FileView, Plan
     from dualdag.store._keys import Secret
 
-__all__ = ["load", "plan", "register", "run", "run_result", "shutdown", "to_dask", "to_ray"]
+__all__ = ["load", "plan", "register", "run", "run_result", "shutdown", "to_dask", "to_ray", "why"]
 
 R = TypeVar("R")
 Refresh = str | Node[Any] | Iterable[str | Node[Any]]
@@ -247,6 +249,87 @@ def plan(
     files.scan(graph)
     with closing(open_with(chosen)) as opened:
         return planning.plan_graph(graph, store=opened, files=files, refresh=_refresh(refresh), now=_clock(chosen))
+
+
+def why(
+    node_or_name: Any,
+    store: Any = None,
+    *,
+    refresh: Refresh | None = (),
+    now: datetime | None = None,
+) -> Why:
+    """Say why a node would run, or would not: what changed since its last version.
+
+    Input files that were touched are read, unless there are more than 100 MB of them; nothing is run.
+
+    Parameters
+    ----------
+    node_or_name : Node or str
+        A node; or the name of an artifact that was made in this process and is still held.
+    store : str or path, optional
+        Where results live.
+    refresh : str, Node, or several of them
+        As for `run`.
+    now : datetime, optional
+        The clock, for cadences.
+
+    Returns
+    -------
+    Why
+        ``print(why)`` says it; ``why.causes`` is empty where nothing would run.
+
+    Raises
+    ------
+    GraphError
+        For a name that no artifact has here.
+    StoreError
+        When the store can't be read.
+
+    Examples
+    --------
+    >>> import dualdag as dag
+    >>> add = dag.task(lambda x, y: x + y)
+    >>> one = add(1, 2).artifact("total").compute(store="memory://docs-why")
+    >>> two = add(1, 3).artifact("total")
+    >>> for cause in dag.why(two, store="memory://docs-why").causes:
+    ...     print(cause.text, cause.was, cause.now)
+    argument y of total changed 2 3
+    """
+    outside_tasks("dag.why")
+    chosen = _settings({"store": store, "now": now})
+    node, name = _asked_about(node_or_name)
+    graph = _compiled(node, "dag.why")
+    from dualdag import explaining, planning
+    from dualdag.store import open_with
+
+    files = _files(chosen)
+    files.scan(graph)
+    with closing(open_with(chosen)) as opened:
+
+        def planned() -> Plan:
+            return planning.plan_graph(graph, store=opened, files=files, refresh=_refresh(refresh), now=_clock(chosen))
+
+        made = planned()
+        while explaining.read_cheap_files(made, files):
+            made = planned()
+        position = graph.index[node._key]
+        return explaining.explain(made, position, name or graph.label(position), store=opened, files=files)
+
+
+def _asked_about(node_or_name: Any) -> tuple[Node[Any], str]:
+    """Return the node that is meant, and its name if that was given."""
+    if not isinstance(node_or_name, str):
+        found = nodes_in(node_or_name)
+        if len(found) != 1:
+            raise GraphError(f"dag.why takes one node or the name of an artifact, not {node_or_name!r}.")
+        return found[0], ""
+    made = artifact_made_here(node_or_name)
+    if made is None:
+        raise GraphError(
+            f"no artifact {node_or_name!r} was made in this process, or nothing holds it any more: give dag.why the "
+            f"node, or type: dualdag why FLOW {node_or_name}"
+        )
+    return made, node_or_name
 
 
 def load(name: str, version: int | None = None, store: Any = None) -> Any:

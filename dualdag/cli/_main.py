@@ -92,6 +92,16 @@ def plan(arguments: tuple[str, ...], given: Mapping[str, str], refresh: tuple[st
     return _output.of_plan(_api.plan(list(chosen.values()), store=store, refresh=refresh))
 
 
+@_refresh
+def why(arguments: tuple[str, ...], given: Mapping[str, str], refresh: tuple[str, ...], store: str | None) -> Answer:
+    """Say why artifacts would run, or would not: what changed since their last version."""
+    from dualdag import _api
+    from dualdag.cli import _explain
+
+    _, chosen = chosen_flow(arguments, given, "why")
+    return _explain.of_reasons([_api.why(node, store, refresh=refresh) for node in chosen.values()])
+
+
 @click.option("--output", "-o", metavar="FILE", help="A .svg, .html, .png, .dot or .mmd file; else DOT on stdout.")
 def graph(arguments: tuple[str, ...], given: Mapping[str, str], store: str | None, output: str | None) -> Answer:
     """Draw the graph of a flow, coloured by its plan."""
@@ -132,12 +142,15 @@ def ls(store: str | None) -> Answer:
 
 
 @click.argument("name")
-def show(name: str, store: str | None) -> Answer:
-    """Show the versions and the lineage of an artifact."""
+@click.option("--version", "number", type=click.IntRange(min=1), metavar="N", help="Not the newest, but this one.")
+@click.option("--depth", type=click.IntRange(min=1), default=3, metavar="N", help="How many artifacts deep; 3.")
+@click.option("--code", is_flag=True, help="Show the source of all that made it too.")
+def show(name: str, store: str | None, number: int | None, depth: int, *, code: bool) -> Answer:
+    """Show the versions of an artifact, and of one what made it and what from."""
     import dualdag
-    from dualdag.cli import _output
+    from dualdag.cli import _explain
 
-    return _output.of_artifact(dualdag.store(store), name)
+    return _explain.of_artifact(dualdag.store(store), name, number, depth, code=code)
 
 
 @click.argument("run_id", metavar="[RUN]", required=False)
@@ -173,7 +186,7 @@ def doctor(store: str | None, *, start: bool) -> Answer:
     return _doctor.of_checks(_doctor.examine(store, start=start))
 
 
-_OF_FLOWS: tuple[Callable[..., Answer], ...] = (run, plan, graph, schedule)
+_OF_FLOWS: tuple[Callable[..., Answer], ...] = (run, plan, why, graph, schedule)
 _OF_STORES: tuple[Callable[..., Answer], ...] = (ls, show, log, get, verify, doctor)
 for _command in _OF_FLOWS:
     cli.add_command(make_command(_command, flow=True))

@@ -7,7 +7,9 @@ from dualdag.execution._driver import run_graph
 from dualdag.execution._environment import check_environments
 from dualdag.execution._failures import describe, revive
 from dualdag.execution._inner import InnerThreads, inner_environment
+from dualdag.execution._inputs import look_at, read_files
 from dualdag.execution._lasting import in_lasting_thread
+from dualdag.execution._making import FORMAT, FileFact, Known, machine, making_of, unpack_code
 from dualdag.execution._payload import Packer, Place, place_of, run_job
 from dualdag.execution._piped import run_bytes
 from dualdag.execution._protocol import Backend, Handle, Job, Literal, Outcome, RunInfo, Session, Step
@@ -20,13 +22,16 @@ from dualdag.execution._work import InputMissingError, guess_size, publish, time
 from dualdag.execution.embedded._values import Values, run_steps
 
 __all__ = [
+    "FORMAT",
     "ArtifactRow",
     "Backend",
     "Event",
+    "FileFact",
     "Handle",
     "InnerThreads",
     "InputMissingError",
     "Job",
+    "Known",
     "Listener",
     "Literal",
     "Outcome",
@@ -49,10 +54,14 @@ __all__ = [
     "inner_environment",
     "late",
     "load_value",
+    "look_at",
+    "machine",
+    "making_of",
     "not_sent",
     "on_this_machine",
     "place_of",
     "publish",
+    "read_files",
     "resubmits",
     "revive",
     "run_bytes",
@@ -65,5 +74,6 @@ __all__ = [
     "thaw",
     "time_limit",
     "timed_out",
+    "unpack_code",
     "value_to_bytes",
 ]

@@ -1,13 +1,46 @@
-"""The commit that a folder is at, read from git's own files: no process is started for it."""
+"""The commit that a folder is at, read from git's own files, and whether its tree has changes, which git tells."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import shutil
+import subprocess
+from pathlib import Path
+from typing import NamedTuple
 
-if TYPE_CHECKING:
-    from pathlib import Path
+__all__ = ["GitState", "git_commit", "git_state"]
 
-__all__ = ["git_commit"]
+#: Seconds after which git is not waited for any more.
+_PATIENCE = 2.0
+
+
+class GitState(NamedTuple):
+    """Where a folder's repository stands: commit, and whether tracked files differ from it; None is not known."""
+
+    commit: str | None
+    dirty: bool | None
+
+
+def git_state(start: Path) -> GitState:
+    """Return where the repository stands that a folder lies in.
+
+    Parameters
+    ----------
+    start : Path
+        A folder.
+    """
+    commit = git_commit(start)
+    git = shutil.which("git") if commit is not None else None
+    if git is None:
+        return GitState(commit, None)
+    # https://git-scm.com/docs/git-status: for scripts, and without locks that would hinder others.
+    command = [git, "--no-optional-locks", "status", "--porcelain", "--untracked-files=no"]
+    try:
+        done = subprocess.run(  # noqa: S603 - the program that the path names, with fixed arguments
+            command, cwd=start, capture_output=True, timeout=_PATIENCE, stdin=subprocess.DEVNULL, check=False
+        )
+    except (OSError, subprocess.SubprocessError):
+        return GitState(commit, None)
+    return GitState(commit, bool(done.stdout.strip()) if done.returncode == 0 else None)
 
 
 def git_commit(start: Path) -> str | None:

@@ -6,6 +6,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from dualdag.errors import StoreError
 from dualdag.hashing import digest_file, file_token
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from dualdag.hashing import FileToken
     from dualdag.planning import FileView, Plan
 
-__all__ = ["note_tokens", "read_files"]
+__all__ = ["look_at", "note_tokens", "read_files"]
 
 _READERS = 8
 #: Seconds after which a file with fine stamps is no longer racy.
@@ -45,6 +46,14 @@ def read_files(files: FileView, urls: Iterable[str], tokens: Tokens) -> None:
         read = dict(zip(wanted, pool.map(_read, wanted), strict=True))
     tokens.update({url: token for url, (token, _) in read.items()})
     files.learn({url: digest for url, (_, digest) in read.items()}, tokens)
+
+
+def look_at(url: str) -> FileToken | None:
+    """Return what a file looks like now; None where that can't be told."""
+    try:
+        return file_token(url)
+    except StoreError:
+        return None
 
 
 def _read(url: str) -> tuple[FileToken | None, bytes]:

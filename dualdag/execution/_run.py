@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from dualdag.execution._git import GitState
     from dualdag.execution._protocol import Backend, Outcome, Session
     from dualdag.execution._recorder import Recorder
     from dualdag.graph import Graph
@@ -89,8 +90,7 @@ class Run:
     versions: dict[str, Version] = field(default_factory=dict)
     opened: bool = False
     info: Mapping[str, Any] = field(default_factory=dict)
-    reached: dict[int, tuple[dict[str, dict[str, Any]], dict[str, str]]] = field(default_factory=dict)
-    commit: str | None = None
+    git: GitState | None = None
     held: set[int] = field(default_factory=set)
     seconds: dict[int, float] = field(default_factory=dict)
     policies: dict[int, Policy] = field(default_factory=dict)

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import json
 import os.path
-import reprlib
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dualdag.errors import CorruptObjectError, StoreError, UntrustedRecordError
-from dualdag.execution._git import git_commit
+from dualdag.execution._git import git_state
+from dualdag.execution._inputs import look_at
+from dualdag.execution._making import FORMAT, FileFact, Known, machine, making_of, pack_code
 from dualdag.execution._result import ArtifactRow
 from dualdag.execution._state import FAILED
+from dualdag.graph import asked_params
 
 if TYPE_CHECKING:
     from dualdag.execution._run import Run
     from dualdag.execution._schedule import Scheduler
-    from dualdag.graph import ArtifactSpec, Op
+    from dualdag.graph import ArtifactSpec
     from dualdag.planning import Plan
     from dualdag.store import Record, Version
 
@@ -105,6 +107,7 @@ def _version(scheduler: Scheduler, i: int, spec: ArtifactSpec, record: Record) -
     run, plan = scheduler.run, scheduler.plan
     trace = scheduler.state.effective[i]
     assert trace is not None and record.checksum is not None  # noqa: S101, PT018 - artifacts are kept
+    details, code = _made_of(scheduler, i, spec)
     return Version(
         name=spec.name,
         number=0,
@@ -121,69 +124,50 @@ def _version(scheduler: Scheduler, i: int, spec: ArtifactSpec, record: Record) -
         tz=spec.cadence.tz,
         run=run.run_id,
         function=record.function,
-        details=run.store.put_object(json.dumps(_details(scheduler, i, spec)).encode()),
+        details=details,
+        code=code,
     )
 
 
-def _details(scheduler: Scheduler, i: int, spec: ArtifactSpec) -> dict[str, Any]:
-    """Return what `dualdag why` and `diff` will want to know of a version."""
-    run, graph = scheduler.run, scheduler.graph
+def _made_of(scheduler: Scheduler, i: int, spec: ArtifactSpec) -> tuple[bytes, bytes]:
+    """Store what `dualdag why`, `diff` and `show` will want to know of a version; return where details and code are."""
+    run = scheduler.run
     above, inputs = _lineage(scheduler, i)
-    functions: dict[str, dict[str, Any]] = {}
-    packages: dict[str, str] = {}
-    arguments: dict[str, Any] = {}
-    for j in (*above, i):
-        node = graph.nodes[j]
-        arguments[node.key] = {
-            "label": graph.label(j),
-            "args": [_repr.repr(arg) for arg in node._args],
-            "kwargs": {name: _repr.repr(arg) for name, arg in (node._kwargs or {}).items()},
-        }
-        known = run.reached.get(id(node._op))
-        if known is None:
-            known = run.reached[id(node._op)] = _all_reached(node._op)
-        functions.update(known[0])
-        packages.update(known[1])
-    if run.commit is None:
-        run.commit = git_commit(Path.cwd()) or ""
-    return {
+    details, code = making_of(scheduler.graph, i, _known(scheduler))
+    if run.git is None:
+        run.git = git_state(Path.cwd())
+    details |= {
+        "format": FORMAT,
         "made": time.time(),
         "made_at": {"file": spec.site.file, "line": spec.site.line},
-        "functions": functions,
-        "packages": packages,
-        "arguments": arguments,
+        "parameters": asked_params(),
         "inputs": inputs,
         "lineage": [key.hex() for j in above if (key := _trace(scheduler, j)) is not None],
-        "git": run.commit or None,
+        "git": run.git.commit,
+        "dirty": run.git.dirty,
+        **machine(),
         **run.info,
     }
+    put = run.store.put_object
+    return put(json.dumps(details, separators=(",", ":")).encode()), put(pack_code(code))
 
 
-def _all_reached(op: Op) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
-    """Return the functions and variables, and the packages, that a task reaches."""
-    functions: dict[str, dict[str, Any]] = {}
-    packages: dict[str, str] = {}
-    for one in op.fingerprint.reached if op.fingerprint is not None else ():
-        if one.kind == "distribution":
-            packages[one.name] = one.detail
-        else:
-            functions.setdefault(f"{one.owner}:{one.name}" if one.owner else one.name, _reached(one))
-    return functions, packages
+def _known(scheduler: Scheduler) -> Known:
+    run, plan = scheduler.run, scheduler.plan
 
+    def digest(j: int) -> bytes | None:
+        return scheduler.state.digest[j] or plan.digest(j)
 
-_repr = reprlib.Repr()
-_repr.maxother = _repr.maxstring = 200
+    def file(url: str) -> FileFact:
+        token = run.tokens.get(url) if url in run.tokens else look_at(url)
+        size, when = (None, None) if token is None else token.told
+        return size, when, run.files.digest(url)
 
+    def version(name: str) -> int | None:
+        made = run.versions.get(name) or next((v for v in plan.pins.values() if v.name == name), None)
+        return None if made is None else made.number
 
-def _reached(one: Any) -> dict[str, Any]:
-    return {
-        "kind": one.kind,
-        "digest": one.digest.hex(),
-        "file": one.file,
-        "line": one.line,
-        "detail": one.detail,
-        "source": one.source(),
-    }
+    return Known(digest, run.files.urls, file, version)
 
 
 def _trace(scheduler: Scheduler, i: int) -> bytes | None:

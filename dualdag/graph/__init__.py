@@ -11,9 +11,9 @@ from dualdag.graph._names import validate_name
 from dualdag.graph._node import ArtifactSpec, Extra, Node
 from dualdag.graph._op import Op
 from dualdag.graph._options import DEFAULTS
-from dualdag.graph._scope import collect_artifacts, outside_tasks, running_task, task_scope
+from dualdag.graph._scope import artifact_made_here, collect_artifacts, outside_tasks, running_task, task_scope
 from dualdag.graph._site import Site, caller_site
-from dualdag.graph._sources import Raw, file, files, param, params, value
+from dualdag.graph._sources import Raw, asked_params, file, files, param, params, value
 from dualdag.graph._task import Task, task
 
 __all__ = [
@@ -27,6 +27,8 @@ __all__ = [
     "Raw",
     "Site",
     "Task",
+    "artifact_made_here",
+    "asked_params",
     "caller_site",
     "check_fingerprints",
     "collect_artifacts",

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 from dualdag.errors import GraphError
 
 if TYPE_CHECKING:
     from dualdag.graph._node import Node
 
-__all__ = ["collect_artifacts", "outside_tasks", "running_task", "task_scope"]
+__all__ = ["artifact_made_here", "collect_artifacts", "note_artifact", "outside_tasks", "running_task", "task_scope"]
 
 _running: ContextVar[str | None] = ContextVar("dualdag_running_task", default=None)
 _collector: ContextVar[list[Node[object]] | None] = ContextVar("dualdag_artifacts", default=None)
@@ -61,8 +62,18 @@ def collect_artifacts() -> Iterator[list[Node[object]]]:
         _collector.reset(token)
 
 
+#: The artifact last made of each name, as long as someone holds it.
+_made: WeakValueDictionary[str, Node[object]] = WeakValueDictionary()
+
+
+def artifact_made_here(name: str) -> Node[object] | None:
+    """Return the artifact of a name that was last made in this process, if it is still held."""
+    return _made.get(name)
+
+
 def note_artifact(node: Node[object]) -> None:
-    """Tell the collector, if a flow is being imported, of a new artifact."""
+    """Remember a new artifact by its name, and tell the collector if a flow is being imported."""
+    _made[node.extra.artifacts[-1].name] = node
     found = _collector.get()
     if found is not None:
         found.append(node)

@@ -16,7 +16,7 @@ from dualdag.graph._scope import outside_tasks
 from dualdag.graph._site import caller_site
 from dualdag.hashing import digest_value, hash_key, is_text
 
-__all__ = ["file", "files", "param", "params", "resolve_url", "value"]
+__all__ = ["asked_params", "file", "files", "param", "params", "resolve_url", "value"]
 
 T = TypeVar("T")
 
@@ -155,6 +155,24 @@ class _Given:
 _given: ContextVar[tuple[_Given, ...]] = ContextVar("dualdag_params", default=())
 
 
+#: Every parameter that was asked for in this process, and what the answer was; told of, never used.
+_asked: dict[str, str] = {}
+_MOST_ASKED = 1000
+
+
+def asked_params() -> dict[str, str]:
+    """Return the parameters that were asked for in this process, with their last values as text."""
+    return dict(_asked)
+
+
+def _note(name: str, value: T) -> T:
+    import reprlib
+
+    if len(_asked) < _MOST_ASKED or name in _asked:
+        _asked[name] = reprlib.repr(value)
+    return value
+
+
 @contextmanager
 def params(_check: bool = True, /, **values: Any) -> Iterator[None]:
     """Set parameters for the graph that is built in the block.
@@ -225,10 +243,10 @@ def param(name: str, default: T, type: type[T] | None = None) -> T:
         given.used.add(name)
     for given in reversed(_given.get()):
         if name in given.values:
-            return cast("T", _read(name, given.values[name], wanted))
+            return _note(name, cast("T", _read(name, given.values[name], wanted)))
     if type is not None and default is not None and not _fits(default, type):
         raise ConfigError(f"dag.param({name!r}): the default {default!r} is no {type.__name__}.")
-    return default
+    return _note(name, default)
 
 
 def _class(name: str, given: Any) -> Any:

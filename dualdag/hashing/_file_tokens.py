@@ -56,6 +56,15 @@ class FileToken:
     racy: bool
     digest: bytes | None = None
 
+    @property
+    def told(self) -> tuple[int | None, float | None]:
+        """The size, and the time of the last change in seconds since 1970, where the token tells them."""
+        parts = self.token.split(":")
+        if len(parts) == 4 and all(part.lstrip("-").isdigit() for part in parts):
+            return int(parts[0]), int(parts[1]) / 1e9
+        size = int(parts[-1]) if parts[-1].isdigit() and parts[0] != "content" else None
+        return size, _seconds(":".join(parts[1:-1])) if "time" in parts[0] or "modified" in parts[0] else None
+
 
 def local_path(url: str) -> str | None:
     """Return the path of a local file; None for a URL of any other kind.

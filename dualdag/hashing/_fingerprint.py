@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import linecache
 import re
+import reprlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -21,6 +22,8 @@ from dualdag.hashing._reads import place_of
 __all__ = ["Fingerprint", "Reached", "fingerprint", "moved", "reference_digest", "shared_walk"]
 
 _shared: ContextVar[Walk | None] = ContextVar("dualdag_walk", default=None)
+_repr = reprlib.Repr()
+_repr.maxdict = _repr.maxlist = _repr.maxtuple = _repr.maxset = _repr.maxfrozenset = 30
 # The last walk, or none while someone walks on: most functions of a program reach the same helpers.
 _kept: list[Walk] = []
 
@@ -46,6 +49,8 @@ class Reached:
         For a variable: what reads or holds it.
     detail : str
         The version of a distribution; a variable's value where it is a short one.
+    via : str
+        For a function, class or module: the one through which it is reached; empty for the task's own.
     """
 
     name: str
@@ -55,6 +60,7 @@ class Reached:
     line: int | None
     owner: str = ""
     detail: str = ""
+    via: str = ""
 
     def source(self) -> str | None:
         """Return the text of a function, class or module as its file has it now.
@@ -222,18 +228,21 @@ def _collect(root: Vertex) -> tuple[Reached, ...]:
     origins: dict[Any, None] = {}
     queue = [root]
     seen = {id(root)}
+    ways: dict[int, str] = {}
     for vertex in queue:  # grows while it is read
         if vertex.kind in ("function", "class", "module"):
             own = blake2b(vertex.head, digest_size=20).digest()
             line = vertex.line
             if line is None and vertex.file is not None:
                 line = _class_line(linecache.getlines(vertex.file), vertex.name)
-            found.append(Reached(vertex.name, vertex.kind, own, vertex.file, line))
+            via = ways.get(id(vertex), "")
+            found.append(Reached(vertex.name, vertex.kind, own, vertex.file, line, via=via))
         found.extend(_variable(vertex, part) for part in vertex.parts if part[2] != b"&")
         origins.update(vertex.origins)
         for other in vertex.refs:
             if id(other) not in seen:
                 seen.add(id(other))
+                ways[id(other)] = vertex.name or ways.get(id(vertex), "")
                 queue.append(other)
     for origin in sorted(origins, key=lambda one: one.name):
         if origin.name:
@@ -248,8 +257,20 @@ def _variable(vertex: Vertex, part: tuple[Any, ...]) -> Reached:
     file, line = vertex.file, vertex.line
     if code is not None:
         file, line = code.co_filename, line_of(code, offset)
-    shown = repr(value) if value is None or type(value) in (bool, int, float, str) else ""
-    return Reached(name, kind, own, file, line, vertex.name, shown if len(shown) <= 80 else shown[:77] + "...")
+    return Reached(name, kind, own, file, line, vertex.name, _shown(value))
+
+
+def _shown(value: Any) -> str:
+    """Return a plain value as text that is the same in every process; empty for any other."""
+    if value is None or type(value) in (bool, int, float, str, bytes):
+        shown = repr(value)
+        return shown if len(shown) <= 80 else shown[:77] + "..."
+    if type(value) in (list, tuple, dict, set, frozenset) and len(value) <= 30:
+        members = [*value, *(value.values() if type(value) is dict else ())]
+        if all(one is None or type(one) in (bool, int, float, str) for one in members):
+            shown = _repr.repr(value)
+            return shown if len(shown) <= 400 else shown[:397] + "..."
+    return ""
 
 
 def _class_line(lines: list[str], qualname: str) -> int | None:

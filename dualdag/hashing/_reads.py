@@ -24,6 +24,7 @@ _MISSING = object()
 _STANDARD = frozenset(vars(builtins))
 # Longer encodings are held as their hash.
 _LONG = 64
+_CONTAINERS, _FEW = (list, tuple, dict, set, frozenset), 30
 
 
 class Place(NamedTuple):
@@ -83,7 +84,9 @@ class Reader:
         encoder.returns = 0
         write = self._reference if type(value) is FunctionType else self._encoded
         encoded = write(value, encoder)
-        vertex.parts.append((kind, name, encoded, code, offset, _MISSING))
+        # What is small and plain is shown where fingerprints are explained.
+        told = value if type(value) in _CONTAINERS and len(value) <= _FEW else _MISSING
+        vertex.parts.append((kind, name, encoded, code, offset, told))
 
     def _encoded(self, value: Any, encoder: Encoder) -> bytes:
         out: list[bytes] = []

@@ -119,6 +119,10 @@ class FileView:
         """Return the URLs of the file or files at a position."""
         return list(self._urls[position])
 
+    def digest(self, url: str) -> bytes | None:
+        """Return the content digest of a file, or None if it is not known."""
+        return self._digests.get(url)
+
     def check(self, graph: Graph, reached: bytearray | None = None, ended: Container[int] = ()) -> None:
         """Raise for the first file that is looked at and can't be had.
 

@@ -107,6 +107,9 @@ class Version(msgspec.Struct, frozen=True):
         Checksum of a JSON object with what `dualdag why` and `show` tell of its making.
     function : str
         Readable name of the function.
+    code : bytes or None
+        Checksum of the functions, with their sources, and packages that it was made by; compressed
+        JSON, and most versions of an artifact share it.
     """
 
     name: str
@@ -125,6 +128,7 @@ class Version(msgspec.Struct, frozen=True):
     run: str
     details: bytes | None = None
     function: str = ""
+    code: bytes | None = None
 
 
 class Tombstone(msgspec.Struct, frozen=True):

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import dualdag as dag
-from dualdag.execution import get_backend, run_graph
+from dualdag.execution import get_backend, run_graph, unpack_code
 from dualdag.graph import compile_graph
 from dualdag.planning import FileView
 from dualdag.store import open_store
@@ -126,6 +126,7 @@ def test_details_of_a_version(tmp_path):
     try:
         one = json.loads(store.get_object(store.version("middle").details))
         two = json.loads(store.get_object(store.version("top").details))
+        code = unpack_code(store.get_object(store.version("middle").code))
     finally:
         store.close()
     assert list(one["inputs"]) == [str(tmp_path / "in.txt")]
@@ -133,8 +134,9 @@ def test_details_of_a_version(tmp_path):
     assert list(two["inputs"]) == ["middle"]
     assert len(two["lineage"]) == 2
     assert two["params"] == {"days": 7}
-    assert {row["label"] for row in two["arguments"].values()} == {"add", "top"}
-    sources = [row["source"] for row in one["functions"].values() if row["kind"] == "function"]
+    assert [row["label"] for row in two["steps"]] == ["top", "add", "add", "middle"]
+    assert two["artifacts"]["middle"]["version"] == 1
+    sources = [row.get("source") for row in code["functions"] if row["kind"] == "function"]
     assert any(source and "read_text" in source for source in sources)
 
 

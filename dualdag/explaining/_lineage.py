@@ -1,0 +1,176 @@
+"""What a version came from: its steps, files and artifacts, and theirs, as a tree; without any of the code."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from dualdag.errors import ArtifactNotFoundError, CorruptObjectError
+from dualdag.explaining._cause import WIDTH, cut, file_text, place_text
+from dualdag.explaining._making import read_making
+from dualdag.report import when_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from dualdag.explaining._making import Making, Step
+    from dualdag.store import Store, Version
+
+__all__ = ["lineage", "lineage_lines"]
+
+_MOST_INPUTS = 12
+#: Nodes of a tree that are drawn, or returned, at the most.
+_MOST_NODES = 2000
+
+
+def lineage(store: Store, version: Version, depth: int = 3) -> dict[str, Any]:
+    """Return what a version came from as a tree of plain data.
+
+    Parameters
+    ----------
+    store : Store
+        Has the versions.
+    version : Version
+        Of what.
+    depth : int
+        How many artifacts deep to look: 1 ends at those that it takes itself.
+
+    Returns
+    -------
+    dict
+        ``{"kind", "label", "text", "version", "inputs": [...]}``; what was met before has ``"again": True``
+        in place of inputs, what lies too deep ``"more": True``.
+    """
+    left = [_MOST_NODES]
+    return _of_version(store, version, depth, set(), left)
+
+
+def _of_version(store: Store, version: Version, depth: int, seen: set[str], left: list[int]) -> dict[str, Any]:
+    made = read_making(store, version)
+    head = {"kind": "artifact", "label": version.name, "version": version.number, "digest": version.digest.hex()}
+    when = when_text(datetime.fromtimestamp(version.created, UTC))
+    if not made.steps:
+        return {**head, "text": f"made {when}; {made.problem or 'nothing else is noted'}", "inputs": []}
+    seen.add(_mark(version.name, version.number))
+    first = made.steps[0]
+    found = {**head, "text": f"{_call(made, first)}, made {when}", "at": first.at or made.made_at}
+    if made.full:
+        found["inputs"] = _inputs(store, made, first, depth, seen, {0}, left)
+    else:
+        found["inputs"] = [{"kind": "call", "label": step.label, "text": _call(made, step)} for step in made.steps[1:]]
+    return found
+
+
+def _mark(name: str, number: int | None) -> str:
+    return f"{name}\0{number}"
+
+
+def _inputs(
+    store: Store, made: Making, step: Step, depth: int, seen: set[str], drawn: set[int], left: list[int]
+) -> list[dict[str, Any]]:
+    found = []
+    for place in dict.fromkeys(step.inputs):
+        left[0] -= 1
+        if left[0] < 0:
+            break
+        if place >= len(made.steps):
+            found.append({"kind": "call", "label": "...", "text": "steps that were not noted", "more": True})
+            break
+        one = made.steps[place]
+        if one.kind == "artifact":
+            found.append(_upstream(store, made, one, depth, seen, left))
+            continue
+        node: dict[str, Any] = {"kind": one.kind, "label": one.label, "text": _text(made, one)}
+        if one.kind == "call":
+            node["at"] = one.at
+            if place in drawn:
+                node["again"] = True
+            else:
+                drawn.add(place)
+                node["inputs"] = _inputs(store, made, one, depth, seen, drawn, left)
+        found.append(node)
+    return found
+
+
+def _upstream(store: Store, made: Making, step: Step, depth: int, seen: set[str], left: list[int]) -> dict[str, Any]:
+    one = made.artifacts.get(step.label)
+    number = None if one is None else one.version
+    head: dict[str, Any] = {"kind": "artifact", "label": step.label, "version": number, "text": ""}
+    if _mark(step.label, number) in seen:
+        return {**head, "again": True}
+    if number is None:
+        return {**head, "text": "a version that is not known"}
+    try:
+        version = store.version(step.label, number)
+    except (ArtifactNotFoundError, CorruptObjectError):
+        return {**head, "text": "which is gone from the store"}
+    if depth <= 1:
+        return {**head, "more": True}
+    return _of_version(store, version, depth - 1, seen, left)
+
+
+def _text(made: Making, step: Step) -> str:
+    if step.kind == "call":
+        return _call(made, step)
+    if step.kind == "value":
+        return step.args[0][1] if step.args else ""
+    urls = made.globs.get(step.label)
+    if urls is None:
+        ending = step.label.replace("\\", "/").removeprefix("./")
+        url = next((url for url in made.files if url.replace("\\", "/").endswith(ending)), None)
+        return file_text(made.files[url]) if url is not None else ""
+    sizes = [made.files[url].size for url in urls]
+    from dualdag.report import bytes_text
+
+    told = bytes_text(sum(size or 0 for size in sizes)) if None not in sizes else ""
+    return ", ".join(part for part in (f"{len(urls)} {'file' if len(urls) == 1 else 'files'}", told) if part)
+
+
+def _call(made: Making, step: Step) -> str:
+    """Return a step as a call, with its arguments; nodes by their labels."""
+    functions = made.ops.get(step.op, ())
+    name = functions[0].name if functions and functions[0].is_code else step.label
+    return f"{name}({', '.join([cut(text, 40) if k else text[:60] for k, text in enumerate(_shown(step))])})"
+
+
+def _shown(step: Step) -> list[str]:
+    rows = [text if name.startswith(("argument ", "source")) else f"{name}={text}" for name, text, _ in step.args[:6]]
+    return rows + ["..."] * (len(step.args) > 6)
+
+
+def lineage_lines(tree: Mapping[str, Any]) -> list[str]:
+    """Return a tree as lines of text.
+
+    Parameters
+    ----------
+    tree : mapping
+        As `lineage` gave it.
+    """
+    return [cut(line) for line in _lines(tree, "", "")]
+
+
+def _lines(node: Mapping[str, Any], first: str, rest: str) -> Iterator[str]:
+    yield f"{first}{_line(node, WIDTH - len(first))}"
+    inputs = node.get("inputs", [])
+    shown = inputs if len(inputs) <= _MOST_INPUTS else inputs[: _MOST_INPUTS - 1]
+    for k, one in enumerate(shown):
+        last = k == len(inputs) - 1
+        yield from _lines(one, f"{rest}{'`- ' if last else '|- '}", f"{rest}{'   ' if last else '|  '}")
+    if len(shown) < len(inputs):
+        yield f"{rest}`- and {len(inputs) - len(shown)} more; --json lists them all"
+
+
+def _line(node: Mapping[str, Any], most: int) -> str:
+    label, text = node["label"], node.get("text", "")
+    at = place_text(node["at"]) if node.get("at") else ""
+    if node["kind"] == "artifact":
+        number = node.get("version")
+        head = f"{label}, version {number}" if number is not None else label
+        body = f"{head}: {text}" if text else head
+    else:
+        body = text if node["kind"] == "call" else f"{label}  {text}"
+    if node.get("again"):
+        return f"{cut(body, most - 14)}  (shown above)"
+    if node.get("more"):
+        return f"{body}  (deeper: --depth, or dualdag show {label})"
+    return f"{cut(body, most - len(at) - 2)}  {at}" if at else body
