@@ -133,11 +133,14 @@ def schedule(
     return _schedule.of_schedule(flow, chosen, given, store=store, to=to, output=output, tz=tz, options=options)
 
 
-def ls(store: str | None) -> Answer:
+@click.option("--sizes", is_flag=True, help="What each takes: bytes that deleting it frees, and shared ones.")
+def ls(store: str | None, *, sizes: bool) -> Answer:
     """List the artifacts of the store."""
     import dualdag
-    from dualdag.cli import _output
+    from dualdag.cli import _housekeeping, _output
 
+    if sizes:
+        return _housekeeping.of_sizes(dualdag.store(store).sizes())
     return _output.of_artifacts(dualdag.store(store))
 
 
@@ -178,6 +181,19 @@ def get(name: str, store: str | None, output: str | None, number: int | None) ->
     return _values.of_value(dualdag.store(store), name, number, output)
 
 
+@click.option("--keep", type=click.IntRange(min=1), metavar="N", help="Versions of each artifact that stay.")
+@click.option("--older-than", metavar="30d", help="What is older goes: versions, results, journals.")
+@click.option("--max-bytes", metavar="10GB", help="What all objects may take: the cheapest results go first.")
+@click.option("--dry-run/--no-dry-run", default=None, help="Only tell; on a store that others made, the default.")
+def gc(store: str | None, **options: Any) -> Answer:
+    """Remove what nothing leads to any more, and old versions if asked to."""
+    import dualdag
+    from dualdag.cli import _housekeeping
+
+    opened = dualdag.store(store)
+    return _housekeeping.of_collected(opened, opened.gc(**options), chosen=options["dry_run"] is not None)
+
+
 @click.option("--start", is_flag=True, help="Start or join each engine too, and run a task there.")
 def doctor(store: str | None, *, start: bool) -> Answer:
     """Say what works here, and what mends the rest."""
@@ -187,7 +203,7 @@ def doctor(store: str | None, *, start: bool) -> Answer:
 
 
 _OF_FLOWS: tuple[Callable[..., Answer], ...] = (run, plan, why, graph, schedule)
-_OF_STORES: tuple[Callable[..., Answer], ...] = (ls, show, log, get, verify, doctor)
+_OF_STORES: tuple[Callable[..., Answer], ...] = (ls, show, log, get, gc, verify, doctor)
 for _command in _OF_FLOWS:
     cli.add_command(make_command(_command, flow=True))
 for _command in _OF_STORES:

@@ -21,11 +21,13 @@ from dualdag.store._verification import Problem, Verification
 if TYPE_CHECKING:
     from dualdag.store._codecs import Encoded, decode_value, encode_value, register_codec, register_codec_for
     from dualdag.store._file import File
+    from dualdag.store._gc import Collected, Space
 
 __all__ = [
     "LAYOUT",
     "SMALL",
     "Artifact",
+    "Collected",
     "Confirmation",
     "Encoded",
     "File",
@@ -34,6 +36,7 @@ __all__ = [
     "Run",
     "RunJournal",
     "Saved",
+    "Space",
     "Store",
     "Verification",
     "Version",
@@ -62,6 +65,10 @@ def __getattr__(name: str) -> Any:
         from dualdag.store._file import File
 
         return File
+    if name in {"Collected", "Space"}:
+        from dualdag.store import _gc
+
+        return getattr(_gc, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -20,7 +20,7 @@ from dualdag.store._fs import FileSystem, numbered, shown
 from dualdag.store._seal import REFUSED
 from dualdag.store._sealer import UNSIGNED, Sealer
 
-__all__ = ["Artifact", "Artifacts"]
+__all__ = ["Artifact", "Artifacts", "artifact_folder", "is_folder_of"]
 
 T = TypeVar("T", Version, Confirmation)
 
@@ -62,16 +62,31 @@ class Artifact:
     due: datetime | None
 
 
-def _folder(name: str) -> str:
-    """Return the folder of an artifact: two names that differ by case alone have two, on any filesystem."""
+def artifact_folder(name: str) -> str:
+    """Return the folder of an artifact: two names that differ by case alone have two, on any filesystem.
+
+    Parameters
+    ----------
+    name : str
+        Of the artifact.
+    """
     validate_name(name)
     lower = name.lower()
     return f"artifacts/{name}" if name == lower else f"artifacts/{name}~{blake3(name.encode()).hexdigest()[:8]}"
 
 
-def _is_folder_of(name: str, folder: str) -> bool:
+def is_folder_of(name: str, folder: str) -> bool:
+    """Say whether a name of a folder is that of an artifact's.
+
+    Parameters
+    ----------
+    name : str
+        Of an artifact, as the folder's name has it.
+    folder : str
+        Name of the folder.
+    """
     try:
-        return _folder(name) == f"artifacts/{folder}"
+        return artifact_folder(name) == f"artifacts/{folder}"
     except GraphError:  # it could not name an artifact
         return False
 
@@ -100,7 +115,7 @@ class Artifacts:
 
     def _read(self, name: str, number: int) -> Version | None:
         """Return one version, None for the mark that all up to it were deleted."""
-        path = f"{_folder(name)}/versions/{number:08d}"
+        path = f"{artifact_folder(name)}/versions/{number:08d}"
         data = self._fs.get(path) or b""
         try:
             version = self._sealer.unseal(data, Version, path)
@@ -128,10 +143,10 @@ class Artifacts:
         """Return the names of artifacts that have, or had, a version."""
         self._lookups["listings"] += 1
         folders = self._fs.names("artifacts")
-        return sorted({name for folder in folders if _is_folder_of(name := folder.partition("~")[0], folder)})
+        return sorted({name for folder in folders if is_folder_of(name := folder.partition("~")[0], folder)})
 
     def _has_version(self, name: str) -> bool:
-        numbers = self._numbers(f"{_folder(name)}/versions")
+        numbers = self._numbers(f"{artifact_folder(name)}/versions")
         try:
             return bool(numbers) and self._read(name, numbers[-1]) is not None
         except REFUSED:
@@ -139,7 +154,7 @@ class Artifacts:
 
     def latest(self, name: str) -> Version | None:
         """Return the newest version, or None; an error of `REFUSED` if it is damaged or not accepted."""
-        folder = _folder(name)
+        folder = artifact_folder(name)
         self._lookups["versions"] += 1
         numbers = self._numbers(f"{folder}/versions")
         return self._read(name, numbers[-1]) if numbers else None
@@ -147,7 +162,7 @@ class Artifacts:
     def version(self, name: str, number: int | None) -> Version:
         """Return a version, the newest by default; ArtifactNotFoundError if there is none."""
         self._lookups["versions"] += 1
-        numbers = self._numbers(f"{_folder(name)}/versions")
+        numbers = self._numbers(f"{artifact_folder(name)}/versions")
         found = None
         if numbers and (number is None or number in numbers):
             found = self._read(name, numbers[-1] if number is None else number)
@@ -165,7 +180,7 @@ class Artifacts:
 
     def readable(self, name: str) -> Iterator[Version]:
         """Yield the readable versions, newest first, with a warning for each that is damaged."""
-        for number in reversed(self._numbers(f"{_folder(name)}/versions")):
+        for number in reversed(self._numbers(f"{artifact_folder(name)}/versions")):
             try:
                 found = self._read(name, number)
             except REFUSED as error:
@@ -202,9 +217,9 @@ class Artifacts:
     def _newest(self, names: Sequence[str], kind: str, of: type[T]) -> dict[str, T | None]:
         """Return the newest file of each artifact that has one, None for what can't be read; several at once."""
         self._lookups["listings"] += len(names)
-        listed = self._fs.names_many([f"{_folder(name)}/{kind}" for name in names])
+        listed = self._fs.names_many([f"{artifact_folder(name)}/{kind}" for name in names])
         last = {name: numbers[-1] for name, found in zip(names, listed, strict=True) if (numbers := numbered(found, 8))}
-        paths = [f"{_folder(name)}/{kind}/{number:08d}" for name, number in last.items()]
+        paths = [f"{artifact_folder(name)}/{kind}/{number:08d}" for name, number in last.items()]
         datas = self._fs.get_many(paths)
         return {
             name: self._readable(data or b"", of, path) for name, path, data in zip(last, paths, datas, strict=True)
@@ -234,7 +249,7 @@ class Artifacts:
 
     def add(self, version: Version) -> Version:
         """Publish a version under the next number; the newest, or another writer's, of the same result will do."""
-        folder = f"{_folder(version.name)}/versions"
+        folder = f"{artifact_folder(version.name)}/versions"
         number = max(self._numbers(folder), default=0)
         # Another run of the same flow may have made this very version meanwhile.
         same = self._same(version, number) if number else None
@@ -260,7 +275,7 @@ class Artifacts:
 
     def confirm(self, confirmation: Confirmation) -> None:
         """Note that an artifact was made again and came out the same."""
-        folder = f"{_folder(confirmation.name)}/confirmations"
+        folder = f"{artifact_folder(confirmation.name)}/confirmations"
         number = max(self._numbers(folder), default=0) + 1
         while not self._put(f"{folder}/{number:08d}", confirmation):
             number += 1
@@ -270,7 +285,7 @@ class Artifacts:
 
     def last_confirmed(self, name: str) -> Confirmation | None:
         """Return the newest readable confirmation, or None."""
-        folder = f"{_folder(name)}/confirmations"
+        folder = f"{artifact_folder(name)}/confirmations"
         self._lookups["confirmations"] += 1
         for number in reversed(self._numbers(folder)):
             path = f"{folder}/{number:08d}"
@@ -285,7 +300,7 @@ class Artifacts:
 
         A mark under the next number does it in one instant; the files go after it, the oldest first.
         """
-        folder = _folder(name)
+        folder = artifact_folder(name)
         numbers = self._numbers(f"{folder}/versions")
         count = self._count(name, numbers)
         if count:

@@ -57,9 +57,18 @@ class Batch(msgspec.Struct, frozen=True):
 
 
 class Fact(msgspec.Struct, frozen=True):
-    """A later fact about a key, which outranks the earlier ones."""
+    """A later fact about a key, which outranks the earlier ones.
+
+    Parameters
+    ----------
+    record : Record
+        In force from then on.
+    action_number : int
+        Of the newest fact of the record's action key: if that is gone, something else took it away.
+    """
 
     record: Record
+    action_number: int = 0
 
 
 class Lost(msgspec.Struct, frozen=True):

@@ -92,6 +92,9 @@ class FileSystem(Protocol):
     def remove(self, path: str) -> None:
         """Remove a file if there is one."""
 
+    def prune(self, folder: str) -> None:
+        """Remove a folder if it is empty, where there are folders."""
+
     def move_aside(self, path: str, to: str) -> None:
         """Move a damaged file out of the way, so that its name can be written again."""
 
@@ -346,6 +349,13 @@ class LocalFolder:
         try:
             current().unlink(f"{self._root}/{path}")
         except FileNotFoundError:
+            pass
+
+    def prune(self, folder: str) -> None:
+        """Remove a folder if it is empty, where there are folders."""
+        try:
+            current().rmdir(f"{self._root}/{folder}")
+        except OSError:
             pass
 
     @explained("write to it")

@@ -22,13 +22,14 @@ from dualdag.store._rows import fold, from_row, to_row
 
 __all__ = ["Index", "IndexLostError"]
 
-_VERSION = 5
+_VERSION = 6
 _TABLES = """
 CREATE TABLE IF NOT EXISTS records (id INTEGER PRIMARY KEY, body BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS keys (key BLOB PRIMARY KEY, record INTEGER NOT NULL, action BLOB) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS names ON keys (action) WHERE action IS NOT NULL;
 CREATE TABLE IF NOT EXISTS owns (own BLOB PRIMARY KEY, seconds REAL NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS facts (key BLOB PRIMARY KEY, number INTEGER NOT NULL, body BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS facts
+    (key BLOB PRIMARY KEY, number INTEGER NOT NULL, body BLOB NOT NULL, action_number INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 """
 _ASKED = 500
@@ -76,7 +77,7 @@ class Index:
         #: Trace keys held, by action key.
         self._named: dict[bytes, list[bytes]] = {}
         self._owns: dict[bytes, float] = {}
-        self._facts: dict[bytes, tuple[int, Record]] = {}
+        self._facts: dict[bytes, tuple[int, Record, int]] = {}
 
     @property
     def empty(self) -> bool:
@@ -205,8 +206,8 @@ class Index:
         if key != record.action:
             self._named.setdefault(record.action, []).append(key)
 
-    def add_facts(self, facts: Mapping[bytes, tuple[int, Record]]) -> None:
-        """Take in superseding facts that were read, by key: number and record."""
+    def add_facts(self, facts: Mapping[bytes, tuple[int, Record, int]]) -> None:
+        """Take in superseding facts that were read, by key: number, record, number of the action key's."""
         with self._lock:
             self._facts.update(facts)
 
@@ -239,8 +240,8 @@ class Index:
         if self._held:
             self._write_records(db, state)
         db.executemany("INSERT OR REPLACE INTO owns VALUES (?, ?)", self._owns.items())
-        rows = ((key, number, to_row(record)) for key, (number, record) in self._facts.items())
-        db.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?, ?)", rows)
+        rows = ((key, number, to_row(record), of) for key, (number, record, of) in self._facts.items())
+        db.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?, ?, ?)", rows)
         if self._newest_held is not None and self._newest_held[0] >= state.get("next", 0):
             number, head = self._newest_held
             values = [("next", number + 1), ("head", head)]
@@ -318,6 +319,17 @@ class Index:
             return {number: body for number, body in self._ask("SELECT id, body FROM records") if number in ids}
         return dict(self._ask_for("SELECT id, body FROM records WHERE id IN ", list(ids)))
 
+    def held(self) -> list[bytes]:
+        """Return the keys that are in memory alone, as after a `flush` that failed."""
+        with self._lock:
+            return list(self._held)
+
+    def page(self, after: bytes, size: int) -> list[bytes]:
+        """Return the first `size` keys above `after` that the file has; `flush` takes all there."""
+        with self._lock, self._whole():
+            query = "SELECT key FROM keys WHERE key > ? ORDER BY key LIMIT ?"
+            return [key for (key,) in self._ask(query, (after, size))] if self._rows else []
+
     def durations(self, owns: Sequence[bytes]) -> dict[bytes, float]:
         """Return the seconds that those of `owns` took which were ever recorded.
 
@@ -366,8 +378,8 @@ class Index:
                     found.update(key for (key,) in rows)
             return {key: r for key, r in self.find(list(found - actions)).items() if r.action in actions}
 
-    def facts(self) -> dict[bytes, tuple[int, Record]]:
-        """Return the superseding facts that were read before, by key: number and record.
+    def facts(self) -> dict[bytes, tuple[int, Record, int]]:
+        """Return the superseding facts that were read before, by key, as `add_facts` took them.
 
         Raises
         ------
@@ -375,8 +387,8 @@ class Index:
             When the file is damaged.
         """
         with self._lock, self._whole():
-            rows = list(self._ask("SELECT key, number, body FROM facts")) if self._db is not None else []
-            return {key: (number, from_row(row, key)) for key, number, row in rows} | self._facts
+            rows = list(self._ask("SELECT * FROM facts")) if self._db is not None else []
+            return {key: (number, from_row(row, key), of) for key, number, row, of in rows} | self._facts
 
     def _ask(self, query: str, values: Sequence[Any] = ()) -> Iterable[Any]:
         assert self._db is not None  # noqa: S101 - asked only with a file

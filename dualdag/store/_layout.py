@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import platform
 import uuid
 import warnings
 
@@ -14,7 +16,7 @@ from dualdag.store._plain_json import strict_json
 from dualdag.store._seal import LAYOUT, newer_layout
 from dualdag.store._sealer import UNSIGNED, Sealer
 
-__all__ = ["Marker", "decode_marker", "read_marker", "write_marker"]
+__all__ = ["Marker", "decode_marker", "read_marker", "this_user", "write_marker"]
 
 _PATH = "layout.json"
 #: Bytes of a marker; one has about a hundred.
@@ -32,11 +34,20 @@ class Marker(msgspec.Struct, frozen=True):
         Names this store, so that a cache of another one that lay here before is not taken for its own.
     check : str
         Of the two: a flipped bit must not make the store one of a layout to come.  The first stores have none.
+    maker : str
+        Who made it, so that nobody else's housekeeping starts with more than a look.
     """
 
     layout: int
     id: str = ""
     check: str = ""
+    maker: str = ""
+
+
+def this_user() -> str:
+    """Return what stands for this user of this machine; it tells nobody else who that is."""
+    user = os.getuid() if hasattr(os, "getuid") else os.path.expanduser("~")  # noqa: PTH111 - never raises
+    return blake3(f"{user}\0{platform.node()}".encode()).hexdigest()[:16]
 
 
 def _check(layout: int, id: str) -> str:
@@ -96,7 +107,7 @@ def _rewrite(fs: FileSystem, *, damaged: bool) -> Marker | None:
     try:
         if damaged:
             fs.move_aside(_PATH, f"damaged/{_PATH}-{uuid.uuid4().hex[:8]}")
-        return write_marker(fs)
+        return write_marker(fs, "")
     except StoreError:
         return None  # nothing can be written here, nor needs to be
 
@@ -112,16 +123,18 @@ def _layout_of_records(fs: FileSystem, sealer: Sealer) -> int | None:
     return None
 
 
-def write_marker(fs: FileSystem) -> Marker | None:
+def write_marker(fs: FileSystem, maker: str | None = None) -> Marker | None:
     """Write the marker unless there is one, and return the one that is there.
 
     Parameters
     ----------
     fs : FileSystem
         Where the store lies.
+    maker : str, optional
+        Who made it: this user, unless given.
     """
     name = uuid.uuid4().hex
-    marker = Marker(LAYOUT, name, _check(LAYOUT, name))
+    marker = Marker(LAYOUT, name, _check(LAYOUT, name), this_user() if maker is None else maker)
     if fs.put_if_absent(_PATH, [msgspec.json.encode(marker)]):
         return marker
     return read_marker(fs, repair=False)

@@ -49,6 +49,10 @@ class Machine:
         """Remove a name."""
         os.unlink(path)
 
+    def rmdir(self, folder: str) -> None:
+        """Remove an empty folder."""
+        os.rmdir(folder)
+
     def read(self, path: str) -> bytes:
         """Return a file's bytes."""
         with open(path, "rb", buffering=0) as file:

@@ -6,7 +6,7 @@ import threading
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from dualdag.errors import CorruptObjectError, UntrustedRecordError
@@ -160,6 +160,15 @@ class Records:
         self._lookups["records"] += len(wanted)
         with self._lock:
             return self._in_force(wanted)
+
+    def pages(self, size: int = 5000) -> Iterator[list[bytes]]:
+        """Yield all keys that have a record, some at a time; some twice."""
+        yield list(self.superseded())
+        self._index.flush()
+        yield list(self._index.held())
+        page = [b""]
+        while page := self._filled(lambda after=page[-1]: self._index.page(after, size)):  # type: ignore[misc]
+            yield page
 
     def durations(self, owns: Iterable[bytes]) -> dict[bytes, float]:
         """Return the seconds that those of `owns` took which were ever recorded."""

@@ -208,6 +208,14 @@ class AnyFileSystem:
         except FileNotFoundError:
             pass
 
+    def prune(self, folder: str) -> None:
+        """Remove a folder if it is empty, where there are folders."""
+        if not self._has_buckets and not self.names(folder):
+            try:
+                self._fs.rmdir(self._path(folder))
+            except Exception:  # noqa: BLE001 - an empty folder harms nobody
+                return
+
     @explained("write to it", Exception)
     def move_aside(self, path: str, to: str) -> None:
         """Move a damaged file out of the way, so that its name can be written again."""

@@ -9,9 +9,10 @@ from dualdag.errors import StoreError, UntrustedRecordError
 from dualdag.store._facts import Record, Saved
 from dualdag.store._fs import READ_ONLY, Buffers, describe
 from dualdag.store._handle import Payload
+from dualdag.store._housekeeping import Housekeeping
 from dualdag.store._journal import Run, RunJournal, read_run, read_runs
 from dualdag.store._keys import Secret, sealer_of
-from dualdag.store._published import Published
+from dualdag.store._live import wait_for_collectors
 from dualdag.store._seal import LAYOUT
 from dualdag.store._sealer import UNSIGNED
 from dualdag.store._verification import Progress, Verification
@@ -19,7 +20,7 @@ from dualdag.store._verification import Progress, Verification
 __all__ = ["LAYOUT", "Store", "open_store"]
 
 
-class Store(Published):
+class Store(Housekeeping):
     """A place for results; made by `open_store`, which tells of the parameters, or `dualdag.store`.
 
     Several threads may use one.  Pickled, it is its URL and options, and opens there again.
@@ -218,13 +219,15 @@ class Store(Published):
         """
         try:
             self._may_write()
-            return RunJournal(self._fs, run_id, info, sealer=self._sealer)
+            journal = RunJournal(self._fs, run_id, info, sealer=self._sealer)
+            wait_for_collectors(self._fs)
         except StoreError as error:
             # A run that finds everything in a read-only store has nothing to write but its journal.
             denied = isinstance(error.__cause__, OSError) and error.__cause__.errno in READ_ONLY
             if self.readonly or denied or isinstance(error, UntrustedRecordError):
                 return RunJournal(None, run_id, info, refused=error)
             raise
+        return journal
 
     def runs(self, limit: int | None = None) -> list[Run]:
         """Return rows about the runs, newest first, `limit` at the most."""

@@ -53,7 +53,7 @@ class Superseding:
         self._sealer = sealer
         self._warned: set[str] = set()
         self._newest: dict[bytes, int] = {}
-        self._read: dict[bytes, tuple[int, Record]] | None = None
+        self._read: dict[bytes, tuple[int, Record, int]] | None = None
         #: The action key that a trace key follows, and the other way round.
         self._followed: dict[bytes, bytes] = {}
         self._followers: dict[bytes, set[bytes]] = {}
@@ -147,22 +147,25 @@ class Superseding:
         assert self._digests is not None  # noqa: S101 - it was asked before
         for key in dict.fromkeys(keys):
             number = self._newest.get(key, 0) + 1
-            while not self._put(_path(key, number), Fact(record)):
+            while True:
+                of_action = number if key == record.action else self._newest.get(record.action, 0)
+                if self._put(_path(key, number), Fact(record, of_action)):
+                    break
                 number += 1
             self._newest[key] = number
             self._lost.discard(key)
-            self._take(key, number, record)
+            self._take(key, number, Fact(record, of_action))
         for key in (record.action, *self._followers.get(record.action, ())):
             self._tell(self._digests, key)
 
     def _put(self, path: str, fact: Fact) -> bool:
         return self._fs.put_if_absent(path, [self._sealer.seal(fact, path)])
 
-    def _take(self, key: bytes, number: int, record: Record) -> None:
+    def _take(self, key: bytes, number: int, fact: Fact) -> None:
         assert self._read is not None  # noqa: S101 - filled before
-        self._read[key] = number, record
-        self._index.add_facts({key: (number, record)})
-        self._follow(key, record.action)
+        self._read[key] = number, fact.record, fact.action_number
+        self._index.add_facts({key: self._read[key]})
+        self._follow(key, fact.record.action)
 
     def _follow(self, key: bytes, action: bytes) -> None:
         before = self._followed.get(key)
@@ -189,7 +192,7 @@ class Superseding:
             # What the index remembers of a store that was put back from a copy may be ahead of it.
             self._read = {key: fact for key, fact in found.items() if fact[0] == self._newest.get(key)}
             self._tell_of_older(found)
-            for key, (_, record) in self._read.items():
+            for key, (_, record, _) in self._read.items():
                 self._follow(key, record.action)
         known = self._read
         asked = [(key, number) for key, number in self._newest.items() if known.get(key, (0,))[0] != number]
@@ -204,7 +207,18 @@ class Superseding:
                 self._lost.add(key)
         warn_of_refused(refused, self._fs.url, "superseding facts")
 
-    def _tell_of_older(self, known: Mapping[bytes, tuple[int, Record]]) -> None:
+        self._miss()
+
+    def _miss(self) -> None:
+        """Count action keys as lost whose newest fact was taken away: a fact of a trace key tells of it."""
+        assert self._read is not None  # noqa: S101 - filled before
+        for key, (number, record, of_action) in list(self._read.items()):
+            if number == self._newest.get(key) and of_action > self._newest.get(record.action, 0):
+                self._newest[record.action] = of_action
+                self._lost.add(record.action)
+                self._warn(_path(record.action, of_action), f"{_path(record.action, of_action)} is gone.")
+
+    def _tell_of_older(self, known: Mapping[bytes, tuple[int, Record, int]]) -> None:
         if self._sealer.keys and any(fact[0] > self._newest.get(key, 0) for key, fact in known.items()):
             warnings.warn(
                 f"store {shown(self._fs.url)}: later facts about some results were seen here than there are now. It "
@@ -212,19 +226,23 @@ class Superseding:
                 stacklevel=2,
             )
 
-    def _unsealed(self, key: bytes, number: int, data: bytes, refused: list[UntrustedRecordError]) -> Record | None:
+    def _unsealed(self, key: bytes, number: int, data: bytes, refused: list[UntrustedRecordError]) -> Fact | None:
         path = _path(key, number)
         told = f"{path} tells of another key."
         try:
-            record = self._sealer.unseal(data, Fact, path).record
+            fact = self._sealer.unseal(data, Fact, path)
         except UntrustedRecordError as error:
             refused += [error] if path not in self._warned else []
             self._warned.add(path)
         except CorruptObjectError as error:
             told = str(error)
         else:
-            if key in (record.action, record.trace):
-                return record
+            if key in (fact.record.action, fact.record.trace):
+                return fact
+        self._warn(path, told)
+        return None
+
+    def _warn(self, path: str, told: str) -> None:
         if path not in self._warned:
             self._warned.add(path)
             # Never the older fact: that one was replaced for a reason.
@@ -232,7 +250,6 @@ class Superseding:
                 f"store {shown(self._fs.url)}: {told} Its result counts as not there and will be made again.",
                 stacklevel=2,
             )
-        return None
 
     def _in_force(self, key: bytes) -> Record | None:
         if key in self._lost:
@@ -242,5 +259,5 @@ class Superseding:
 
     def _of(self, key: bytes) -> Record | None:
         assert self._read is not None  # noqa: S101 - filled before anything is asked
-        number, record = self._read.get(key, (0, None))
+        number, record, _ = self._read.get(key, (0, None, 0))
         return record if number == self._newest[key] else None

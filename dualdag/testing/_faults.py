@@ -266,6 +266,9 @@ class _FaultyMachine(_machine.Machine):
     def unlink(self, path: str) -> None:
         self._faults("delete", path, lambda: self._real.unlink(path))
 
+    def rmdir(self, folder: str) -> None:
+        self._faults("delete", folder, lambda: self._real.rmdir(folder))
+
     def read(self, path: str) -> bytes:
         return self._faults("read", path, lambda: self._real.read(path))
 

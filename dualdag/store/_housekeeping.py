@@ -1,0 +1,112 @@
+"""What a store does about its space."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dualdag.config import parse_bytes
+from dualdag.errors import ConfigError
+from dualdag.graph import parse_duration
+from dualdag.store._layout import this_user
+from dualdag.store._published import Published
+
+if TYPE_CHECKING:
+    from dualdag.store._gc import Collected, Space
+
+__all__ = ["Housekeeping"]
+
+_DAY = 86_400.0
+
+
+class Housekeeping(Published):
+    """The part of a `Store` that keeps it small."""
+
+    def gc(
+        self,
+        *,
+        keep: int | None = None,
+        older_than: str | float | None = None,
+        max_bytes: str | int | None = None,
+        dry_run: bool | None = None,
+        grace: str | float = "1h",
+    ) -> Collected:
+        """Remove what nothing leads to any more, and old versions if asked to.
+
+        The newest version of an artifact always stays, and so does what a run in progress may count on.
+
+        Parameters
+        ----------
+        keep : int, optional
+            Versions of each artifact that stay; without it, and without `older_than`, all do.
+        older_than : str or float, optional
+            Versions older than this go, but for the newest `keep`; so do results that are no artifacts, and
+            journals.  An interval such as ``"30d"``, or seconds.  Without it versions have no age, and the rest
+            stays for 30 days.
+        max_bytes : str or int, optional
+            What all objects together may take: results that took the least time for their size go first, then
+            old versions beyond `keep`.
+        dry_run : bool, optional
+            Whether to tell only what would go.  Without it: if this user of this machine did not make the store.
+        grace : str or float
+            How long an object stays that nothing leads to yet.
+
+        Raises
+        ------
+        ConfigError
+            For a limit that is none.
+        StoreError
+            When it can't be read or written.
+
+        Examples
+        --------
+        >>> from dualdag.store import open_store
+        >>> open_store("memory://docs").gc(keep=3).versions
+        0
+        """
+        from dualdag.store._gc import Collected, collect
+        from dualdag.store._mark import Limits
+
+        if keep is not None and keep < 1:
+            raise ConfigError(f"keep={keep!r}: at least one version of each artifact stays.")
+        age = _seconds(older_than, "older_than")
+        waits = _seconds(grace, "grace") or 0.0
+        size = None if max_bytes is None else _bytes(max_bytes)
+        if dry_run is None:
+            dry_run = self._marker is not None and self._marker.maker != this_user()
+        if self._index_places() is None:
+            return Collected(dry_run)
+        if not dry_run:
+            self._may_write()
+
+        def limits(now: float) -> Limits:
+            results = _before(now, 30 * _DAY if age is None else age)
+            return Limits(keep, None if age is None else results, results, _before(now, waits), size)
+
+        return collect(self, limits=limits, dry_run=dry_run)
+
+    def sizes(self) -> tuple[Space, ...]:
+        """Return what each artifact takes: bytes that deleting it would free, and those that others share."""
+        from dualdag.store._gc import sizes
+
+        return sizes(self)
+
+
+def _before(now: float, age: float) -> float:
+    """Return the time from which things are younger than `age`; of no age at all nothing is, whatever clocks say."""
+    return now - age if age else float("inf")
+
+
+def _seconds(given: str | float | None, name: str) -> float | None:
+    if given is None:
+        return None
+    found = parse_duration(given) if isinstance(given, str) else float(given)
+    if found is None or not 0 <= found < float("inf"):
+        raise ConfigError(f'{name}={given!r} is no interval: give one such as "30d" or "12h", or seconds.')
+    return found
+
+
+def _bytes(given: str | int) -> int:
+    found = parse_bytes(given)
+    if found is None:
+        raise ConfigError(f'max_bytes={given!r} is no size: give one such as "10GB", or bytes.')
+    return found

@@ -1,0 +1,159 @@
+"""Runs that go on, and how a collector of garbage and a run keep out of each other's way.
+
+A run begins its journal and then looks for collectors; a collector leaves its mark and then looks for journals, and
+removes a few files at a time between the two looks.  So, as in Dekker's algorithm, one of the two sees the other: a
+collector stops where a run began, and a run waits for what the collector is about to remove just then.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TypeVar
+
+from dualdag.store._fs import FileSystem
+
+__all__ = ["SLICE", "Runs", "clock", "collecting", "together", "wait_for_collectors"]
+
+A = TypeVar("A")
+B = TypeVar("B")
+
+_FOLDER = "gc"
+#: Seconds after which a run without an end counts as killed.
+_DAY = 86_400.0
+#: Seconds that a collector may take for what it removes at once, and after which its mark is a dead one's.
+SLICE, _STALE = 1.0, 30.0
+_AT_ONCE = 16
+
+
+@contextmanager
+def collecting(fs: FileSystem) -> Iterator[None]:
+    """Leave a mark while something is removed: runs that begin meanwhile wait.
+
+    Parameters
+    ----------
+    fs : FileSystem
+        Where the store lies.
+    """
+    path = f"{_FOLDER}/{uuid.uuid4().hex}"
+    fs.put_if_absent(path, [f"{os.getpid()} {platform.node()}".encode()])
+    try:
+        yield
+    finally:
+        fs.remove(path)
+
+
+def wait_for_collectors(fs: FileSystem) -> None:
+    """Return once nothing is removed that was found to be garbage before this run began.
+
+    Parameters
+    ----------
+    fs : FileSystem
+        Where the store lies; the journal of the run was begun.
+    """
+    began = time.monotonic()
+    marks = set(fs.names(_FOLDER))
+    while marks:
+        for name in list(marks):
+            # Each mark stands for a second or so: the collector of one that stays was killed.
+            if time.monotonic() - began > _STALE or _is_dead(fs.get(f"{_FOLDER}/{name}")):
+                fs.remove(f"{_FOLDER}/{name}")
+                marks.discard(name)
+        time.sleep(0.02)
+        # Those that came later know of this run.
+        marks &= set(fs.names(_FOLDER))
+
+
+def _is_dead(mark: bytes | None) -> bool:
+    """Say whether a collector is known to be dead: one of this machine, whose process is not there."""
+    process, _, machine = (mark or b"").decode("utf-8", "replace").partition(" ")
+    if os.name != "posix" or not process.isdigit() or machine != platform.node():
+        return False
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return False
+
+
+def together(fs: FileSystem, call: Callable[[A], B], many: Sequence[A]) -> list[B]:
+    """Call for each; where a round trip takes longer than its work, several at once.
+
+    Parameters
+    ----------
+    fs : FileSystem
+        Where the store lies.
+    call : callable
+        Asks something of it.
+    many : sequence
+        What for.
+    """
+    if fs.local is not None or len(many) < 2 or fs.url.startswith("memory:"):
+        return [call(one) for one in many]
+    with ThreadPoolExecutor(min(_AT_ONCE, len(many)), thread_name_prefix="dualdag store") as pool:
+        return list(pool.map(call, many))
+
+
+def clock(fs: FileSystem) -> float:
+    """Return the time by the clock that dates the files of a store: no two machines' clocks are compared.
+
+    Parameters
+    ----------
+    fs : FileSystem
+        Where the store lies.
+    """
+    name = uuid.uuid4().hex
+    path = f"scratch/{name}"
+    fs.put_if_absent(path, [b"clock"])
+    try:
+        found = next((one.modified for one in fs.entries("scratch") if one.name == name), None)
+    finally:
+        fs.remove(path)
+    return time.time() if found is None else found
+
+
+class Runs:
+    """Which runs there are, and which of them go on.
+
+    Parameters
+    ----------
+    fs : FileSystem
+        Where the store lies.
+    now : float
+        By the store's clock.
+    """
+
+    def __init__(self, fs: FileSystem, now: float) -> None:
+        self._fs = fs
+        self._now = now
+        #: Names of those that ended, or were killed.
+        self.ended: set[str] = set()
+        self._began = time.monotonic()
+        #: Names of those that go on.
+        self.live: set[str] = set()
+        self.look()
+
+    def look(self) -> set[str]:
+        """Look again; return the names of runs that began or were seen to go on since the last time."""
+        new = [name for name in self._fs.names("runs") if name not in self.ended]
+        for name, goes_on in zip(new, together(self._fs, self._goes_on, new), strict=True):
+            if not goes_on:
+                self.ended.add(name)
+        met = set(new)
+        self.live = met - self.ended
+        return met
+
+    def _goes_on(self, name: str) -> bool:
+        files = {one.name: one for one in self._fs.entries(f"runs/{name}")}
+        begin = files.get("begin")
+        if begin is None or "end" in files:
+            return False
+        now = self._now + time.monotonic() - self._began
+        return begin.modified is None or begin.modified > now - _DAY

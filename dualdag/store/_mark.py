@@ -1,0 +1,133 @@
+"""What the versions and records of a store want kept."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from dualdag.errors import StoreError
+from dualdag.store._marks import ARTIFACT, DEAD, LIVE, Marks
+
+if TYPE_CHECKING:
+    from dualdag.store._facts import Version
+    from dualdag.store._published import Published
+
+__all__ = ["Limits", "lineage_of", "mark_records", "mark_versions"]
+
+
+class Limits(NamedTuple):
+    """What a collector keeps.
+
+    Parameters
+    ----------
+    keep : int or None
+        Versions of each artifact; None keeps all, as far as `versions_from` says nothing else.
+    versions_from : float or None
+        Versions made from then on stay.
+    results_from : float
+        Results and journals from then on stay.
+    objects_from : float
+        Objects written from then on stay, whatever they are.
+    max_bytes : int or None
+        What all objects together may take.
+    """
+
+    keep: int | None
+    versions_from: float | None
+    results_from: float
+    objects_from: float
+    max_bytes: int | None
+
+
+def mark_versions(store: Published, marks: Marks, limits: Limits, *, lineage: bool = True) -> None:
+    """Note which versions stay, and what they want kept.
+
+    Parameters
+    ----------
+    store : Published
+        Where they are.
+    marks : Marks
+        Takes it down.
+    limits : Limits
+        What is to be kept.
+    lineage : bool
+        Whether to read what they were made of.
+    """
+    for name in store._artifacts.names():
+        _mark_versions(store, marks, limits, name, lineage)
+
+
+def _mark_versions(store: Published, marks: Marks, limits: Limits, name: str, lineage: bool) -> None:
+    for place, version in enumerate(store._artifacts.readable(name)):
+        kept = place == 0 or _stays(version, place, limits)
+        held = sum(len(one) for one in (version.checksum, version.details or b"") if len(one) != 32)
+        marks.put(
+            "INSERT INTO versions VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            [(name, version.number, version.created, version.checksum, version.details, version.run, kept, held)],
+        )
+        if kept and lineage:
+            _mark_version(store, marks, limits, version)
+
+
+def _stays(version: Version, place: int, limits: Limits) -> bool:
+    if limits.keep is None and limits.versions_from is None:
+        return True
+    few = limits.keep is not None and place < limits.keep
+    return few or (limits.versions_from is not None and version.created >= limits.versions_from)
+
+
+def _mark_version(store: Published, marks: Marks, limits: Limits, version: Version) -> None:
+    recent = version.created >= limits.results_from
+    marks.want((one, ARTIFACT, version.seconds, version.created) for one in (version.checksum, version.details))
+    keys = [version.trace, version.action, *map(bytes.fromhex, lineage_of(store, version).get("lineage", ()))]
+    marks.put(
+        "INSERT INTO lineage VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET recent=max(recent, excluded.recent)",
+        ((key, recent) for key in keys),
+    )
+
+
+def lineage_of(store: Published, version: Version) -> dict[str, Any]:
+    """Return what a version was made of; nothing, with a warning, where that can't be read.
+
+    Parameters
+    ----------
+    store : Published
+        Where it is.
+    version : Version
+        Of an artifact.
+    """
+    if version.details is None:
+        return {}
+    try:
+        return dict(json.loads(store._objects.get(version.details)))
+    except (StoreError, ValueError) as error:
+        warnings.warn(
+            f"what version {version.number} of {version.name!r} was made of is not known: {error}", stacklevel=2
+        )
+        return {}
+
+
+def mark_records(store: Published, marks: Marks, limits: Limits) -> None:
+    """Note what the records of a store want kept; its versions were marked.
+
+    Parameters
+    ----------
+    store : Published
+        Refreshed before.
+    marks : Marks
+        Takes it down.
+    limits : Limits
+        What is to be kept.
+    """
+    late = store._records.superseded()
+    for keys in store._records.pages():
+        lineage = dict(marks.those("SELECT key, recent FROM lineage WHERE key IN", keys))
+        wanted: list[tuple[bytes | None, int, float, float]] = []
+        for key, record in store._records.find(keys).items():
+            recent = lineage.get(key)
+            # What a refresh gave must not be made anew while a version tells of it.
+            in_force = recent is not None and key in late
+            live = bool(recent) or in_force or record.created >= limits.results_from
+            wanted.append((record.checksum, LIVE if live else DEAD, record.seconds, record.created))
+        marks.want(wanted)
