@@ -170,11 +170,14 @@ class Confirmation(msgspec.Struct, frozen=True):
 
 
 class Begin(msgspec.Struct, frozen=True):
-    """How a run began."""
+    """How a run began, and in which process."""
 
     id: str
     started: float
     info: dict[str, Any]
+    machine: str = ""
+    process: int = 0
+    since: str = ""
 
 
 class Events(msgspec.Struct, frozen=True):

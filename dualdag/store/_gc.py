@@ -15,7 +15,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dualdag.store._live import SLICE, Runs, clock, collecting, together
+from dualdag.store._leases import place_time
+from dualdag.store._live import SLICE, Runs, collecting, together
 from dualdag.store._mark import Limits, mark_records, mark_versions
 from dualdag.store._marks import Marks
 from dualdag.store._objects import object_path
@@ -133,7 +134,7 @@ def collect(
     went: Counter[str] = Counter()
     first = None
     for _ in range(_ROUNDS):
-        now = time.time() if dry_run else clock(store._fs)
+        now = time.time() if dry_run else place_time(store._fs) or time.time()
         with Marks() as marks:
             runs = _look(store, marks, limits(now), now)
             step("marked")
@@ -165,7 +166,7 @@ def _look(store: Published, marks: Marks, limits: Limits, now: float) -> Runs:
     """Note what there is and what of it goes."""
     fs = store._fs
     # The runs first: one that begins later is noticed before anything is removed.
-    runs = Runs(fs, now)
+    runs = Runs(store, now)
     store._records.refresh()
     mark_versions(store, marks, limits)
     mark_records(store, marks, limits)

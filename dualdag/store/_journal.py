@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from dualdag.errors import ArtifactNotFoundError, StoreError, did_you_mean
 from dualdag.store._facts import Begin, End, Events
 from dualdag.store._fs import FileSystem, numbered, shown
+from dualdag.store._process import this_process
 from dualdag.store._seal import REFUSED
 from dualdag.store._sealer import UNSIGNED, Sealer
 
@@ -92,7 +93,7 @@ class RunJournal:
         self._events: list[Mapping[str, Any]] = []
         self._piece = 0
         self._timer: threading.Timer | None = None
-        if not self._put("begin", Begin(run_id, time.time(), _plain(dict(info)))):
+        if not self._put("begin", Begin(run_id, time.time(), _plain(dict(info)), *this_process())):
             raise StoreError(f"store {shown(fs.url) if fs else ''}: there is a run {run_id!r} already.")
 
     def _put(self, name: str, value: msgspec.Struct) -> bool:

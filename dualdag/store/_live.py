@@ -7,18 +7,25 @@ collector stops where a run began, and a run waits for what the collector is abo
 
 from __future__ import annotations
 
-import os
-import platform
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
+import msgspec
+
+from dualdag.store._facts import Begin
 from dualdag.store._fs import FileSystem
+from dualdag.store._leases import live_leases
+from dualdag.store._process import Process, has_ended, this_process
+from dualdag.store._seal import REFUSED
 
-__all__ = ["SLICE", "Runs", "clock", "collecting", "together", "wait_for_collectors"]
+__all__ = ["SLICE", "Runs", "collecting", "together", "wait_for_collectors"]
+
+if TYPE_CHECKING:
+    from dualdag.store._handle import Handle
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -41,7 +48,7 @@ def collecting(fs: FileSystem) -> Iterator[None]:
         Where the store lies.
     """
     path = f"{_FOLDER}/{uuid.uuid4().hex}"
-    fs.put_if_absent(path, [f"{os.getpid()} {platform.node()}".encode()])
+    fs.put_if_absent(path, [msgspec.json.encode(this_process())])
     try:
         yield
     finally:
@@ -71,16 +78,10 @@ def wait_for_collectors(fs: FileSystem) -> None:
 
 def _is_dead(mark: bytes | None) -> bool:
     """Say whether a collector is known to be dead: one of this machine, whose process is not there."""
-    process, _, machine = (mark or b"").decode("utf-8", "replace").partition(" ")
-    if os.name != "posix" or not process.isdigit() or machine != platform.node():
-        return False
     try:
-        os.kill(int(process), 0)
-    except ProcessLookupError:
-        return True
-    except (OSError, OverflowError):
+        return mark is not None and has_ended(msgspec.json.decode(mark, type=Process))
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return False
-    return False
 
 
 def together(fs: FileSystem, call: Callable[[A], B], many: Sequence[A]) -> list[B]:
@@ -101,37 +102,20 @@ def together(fs: FileSystem, call: Callable[[A], B], many: Sequence[A]) -> list[
         return list(pool.map(call, many))
 
 
-def clock(fs: FileSystem) -> float:
-    """Return the time by the clock that dates the files of a store: no two machines' clocks are compared.
-
-    Parameters
-    ----------
-    fs : FileSystem
-        Where the store lies.
-    """
-    name = uuid.uuid4().hex
-    path = f"scratch/{name}"
-    fs.put_if_absent(path, [b"clock"])
-    try:
-        found = next((one.modified for one in fs.entries("scratch") if one.name == name), None)
-    finally:
-        fs.remove(path)
-    return time.time() if found is None else found
-
-
 class Runs:
     """Which runs there are, and which of them go on.
 
     Parameters
     ----------
-    fs : FileSystem
-        Where the store lies.
+    store : Handle
+        Where they are.
     now : float
         By the store's clock.
     """
 
-    def __init__(self, fs: FileSystem, now: float) -> None:
-        self._fs = fs
+    def __init__(self, store: Handle, now: float) -> None:
+        self._store = store
+        self._fs = store._fs
         self._now = now
         #: Names of those that ended, or were killed.
         self.ended: set[str] = set()
@@ -142,11 +126,12 @@ class Runs:
 
     def look(self) -> set[str]:
         """Look again; return the names of runs that began or were seen to go on since the last time."""
+        leases = live_leases(self._store)
         new = [name for name in self._fs.names("runs") if name not in self.ended]
         for name, goes_on in zip(new, together(self._fs, self._goes_on, new), strict=True):
             if not goes_on:
                 self.ended.add(name)
-        met = set(new)
+        met = {*new, *(leases - self.ended)}
         self.live = met - self.ended
         return met
 
@@ -155,5 +140,11 @@ class Runs:
         begin = files.get("begin")
         if begin is None or "end" in files:
             return False
-        now = self._now + time.monotonic() - self._began
-        return begin.modified is None or begin.modified > now - _DAY
+        if begin.modified is not None and begin.modified <= self._now + time.monotonic() - self._began - _DAY:
+            return False
+        path = f"runs/{name}/begin"
+        try:
+            began = self._store._sealer.unseal(self._fs.get(path) or b"", Begin, path)
+        except REFUSED:
+            return True
+        return not has_ended(Process(began.machine, began.process, began.since))
