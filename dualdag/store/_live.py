@@ -128,15 +128,18 @@ class Runs:
         """Look again; return the names of runs that began or were seen to go on since the last time."""
         leases = live_leases(self._store)
         new = [name for name in self._fs.names("runs") if name not in self.ended]
-        for name, goes_on in zip(new, together(self._fs, self._goes_on, new), strict=True):
-            if not goes_on:
-                self.ended.add(name)
-        met = {*new, *(leases - self.ended)}
+        states = dict(zip(new, together(self._fs, self._goes_on, new), strict=True))
+        self.ended.update(name for name, goes_on in states.items() if goes_on is False)
+        # One that has not begun yet will see the mark of whoever removes something now.
+        met = {*(name for name, goes_on in states.items() if goes_on is not None), *(leases - self.ended)}
         self.live = met - self.ended
         return met
 
-    def _goes_on(self, name: str) -> bool:
-        files = {one.name: one for one in self._fs.entries(f"runs/{name}")}
+    def _goes_on(self, name: str) -> bool | None:
+        """Say whether a run goes on; None if it has not begun yet."""
+        files = {one.name: one for one in self._fs.entries(f"runs/{name}") if not one.name.endswith(".tmp")}
+        if not files:
+            return None
         begin = files.get("begin")
         if begin is None or "end" in files:
             return False
