@@ -205,16 +205,15 @@ def _report(marks: Marks, runs: Runs) -> Collected:
 
 
 _TAKEN = """
-WITH refs AS (SELECT name, object AS address FROM versions UNION SELECT name, details FROM versions),
-    shared AS (SELECT address FROM refs GROUP BY address HAVING count(*) > 1)
+WITH used AS (SELECT DISTINCT name, address FROM refs),
+    shared AS (SELECT address FROM used GROUP BY address HAVING count(*) > 1)
 SELECT name, sum(CASE WHEN s.address IS NULL THEN nbytes ELSE 0 END),
     sum(CASE WHEN s.address IS NULL THEN 0 ELSE nbytes END)
-FROM refs JOIN found USING (address) LEFT JOIN shared s USING (address) GROUP BY name
+FROM used JOIN found USING (address) LEFT JOIN shared s USING (address) GROUP BY name
 """
 _FREED = """
-WITH refs AS (SELECT name, object AS address FROM versions WHERE NOT kept
-    UNION SELECT name, details FROM versions WHERE NOT kept)
-SELECT name, sum(nbytes) FROM refs JOIN found USING (address) WHERE goes=? GROUP BY name
+WITH used AS (SELECT DISTINCT name, address FROM refs JOIN versions USING (name, number) WHERE NOT kept)
+SELECT name, sum(nbytes) FROM used JOIN found USING (address) WHERE goes=? GROUP BY name
 """
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from dualdag.store._facts import Version
     from dualdag.store._published import Published
 
-__all__ = ["Limits", "lineage_of", "mark_records", "mark_versions"]
+__all__ = ["Limits", "addresses", "lineage_of", "mark_records", "mark_versions"]
 
 
 class Limits(NamedTuple):
@@ -61,11 +61,12 @@ def mark_versions(store: Published, marks: Marks, limits: Limits, *, lineage: bo
 def _mark_versions(store: Published, marks: Marks, limits: Limits, name: str, lineage: bool) -> None:
     for place, version in enumerate(store._artifacts.readable(name)):
         kept = place == 0 or _stays(version, place, limits)
-        held = sum(len(one) for one in (version.checksum, version.details or b"") if len(one) != 32)
-        marks.put(
-            "INSERT INTO versions VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            [(name, version.number, version.created, version.checksum, version.details, version.run, kept, held)],
-        )
+        every = addresses(version)
+        held = sum(len(one) for one in every if len(one) != 32)
+        row = (name, version.number, version.created, version.run, kept, held)
+        marks.put("INSERT INTO versions VALUES (?, ?, ?, ?, ?, ?)", [row])
+        refs = ((one, name, version.number) for one in every if len(one) == 32)
+        marks.put("INSERT OR IGNORE INTO refs VALUES (?, ?, ?)", refs)
         if kept and lineage:
             _mark_version(store, marks, limits, version)
 
@@ -79,7 +80,7 @@ def _stays(version: Version, place: int, limits: Limits) -> bool:
 
 def _mark_version(store: Published, marks: Marks, limits: Limits, version: Version) -> None:
     recent = version.created >= limits.results_from
-    marks.want((one, ARTIFACT, version.seconds, version.created) for one in (version.checksum, version.details))
+    marks.want((one, ARTIFACT, version.seconds, version.created) for one in addresses(version))
     keys = [version.trace, version.action, *map(bytes.fromhex, lineage_of(store, version).get("lineage", ()))]
     marks.put(
         "INSERT INTO lineage VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET recent=max(recent, excluded.recent)",
@@ -106,6 +107,18 @@ def lineage_of(store: Published, version: Version) -> dict[str, Any]:
             f"what version {version.number} of {version.name!r} was made of is not known: {error}", stacklevel=2
         )
         return {}
+
+
+def addresses(version: Version) -> tuple[bytes, ...]:
+    """Return where a version's value lies, and what it was made of.
+
+    Parameters
+    ----------
+    version : Version
+        Of an artifact.
+    """
+    every = (version.checksum, version.details, version.code)
+    return tuple(one for one in every if one is not None)
 
 
 def mark_records(store: Published, marks: Marks, limits: Limits) -> None:

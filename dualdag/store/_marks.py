@@ -19,11 +19,10 @@ _TABLES = """
 PRAGMA journal_mode=OFF;
 PRAGMA synchronous=OFF;
 PRAGMA cache_size=-16000;
-CREATE TABLE versions (name TEXT, number INTEGER, created REAL, object BLOB, details BLOB, run TEXT, kept INTEGER,
-    held INTEGER,
+CREATE TABLE versions (name TEXT, number INTEGER, created REAL, run TEXT, kept INTEGER, held INTEGER,
     PRIMARY KEY (name, number)) WITHOUT ROWID;
-CREATE INDEX by_object ON versions (object);
-CREATE INDEX by_details ON versions (details);
+CREATE TABLE refs (address BLOB, name TEXT, number INTEGER, PRIMARY KEY (address, name, number)) WITHOUT ROWID;
+CREATE INDEX refs_of ON refs (name, number);
 CREATE TABLE lineage (key BLOB PRIMARY KEY, recent INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE objects (address BLOB PRIMARY KEY, why INTEGER NOT NULL, seconds REAL, created REAL) WITHOUT ROWID;
 CREATE TABLE found (address BLOB PRIMARY KEY, nbytes INTEGER NOT NULL, why INTEGER NOT NULL, goes INTEGER NOT NULL,

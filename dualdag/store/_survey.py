@@ -103,10 +103,9 @@ def _drop(marks: Marks, name: str, number: int) -> int:
     """Let a version go, with what no other one shares; return how many bytes that frees."""
     marks.put("UPDATE versions SET kept=0 WHERE name=? AND number=?", [(name, number)])
     freed = 0
-    addresses = marks.ask("SELECT object, details FROM versions WHERE name=? AND number=?", (name, number))[0]
-    for address in addresses:
-        query = "SELECT count(*) FROM versions WHERE kept AND (object=? OR details=?)"
-        if address is not None and not marks.one(query, (address, address)):
+    query = "SELECT count(*) FROM refs JOIN versions USING (name, number) WHERE kept AND address=?"
+    for (address,) in marks.ask("SELECT address FROM refs WHERE name=? AND number=?", (name, number)):
+        if not marks.one(query, (address,)):
             freed += marks.one("SELECT nbytes FROM found WHERE address=? AND goes=?", (address, STAYS))
             marks.put("UPDATE found SET goes=? WHERE address=? AND goes=?", [(GOES, address, STAYS)])
     return freed

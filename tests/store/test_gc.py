@@ -15,7 +15,7 @@ import dualdag as dag
 from dualdag.errors import ConfigError
 from dualdag.store import _gc, open_store
 from dualdag.store import _live as live_room
-from dualdag.store._mark import Limits
+from dualdag.store._mark import Limits, addresses
 from dualdag.testing import FaultFS
 from dualdag.testing._faults import CRASHED
 from dualdag.testing._store_suite_base import a_record, a_version
@@ -51,8 +51,8 @@ def wanted(store):
     found = set()
     for name in store._artifacts.names():
         for version in store._artifacts.readable(name):
-            for address in (version.checksum, version.details):
-                if address is not None and len(address) == 32:
+            for address in addresses(version):
+                if len(address) == 32:
                     found.add(Path(store.url, "objects", address.hex()[:2], address.hex()[2:]))
     return found
 
