@@ -190,7 +190,8 @@ def _of(value: Any, path: str, nbytes: int) -> Look:
         return Look(nbytes, records=1, named=tuple(_by_record(value.record)))
     if isinstance(value, Version):
         who = f"artifact {value.name}, version {value.number}"
-        told = ((value.checksum, who), (value.details, f"what is told of {who}"))
+        of_it = f"what is told of {who}"
+        told = ((value.checksum, who), (value.details, of_it), (value.code, of_it))
         return Look(nbytes, named=tuple((one, Names.VERSION, text) for one, text in told if _is_checksum(one)))
     return Look(nbytes, ends=isinstance(value, Tombstone))
 

@@ -53,8 +53,8 @@ def has_ended(process: Process) -> bool:
         os.kill(process.number, 0)
     except ProcessLookupError:
         return True
-    except OSError:
-        pass  # another user's
+    except (OSError, OverflowError):
+        pass  # another user's, or the number of none
     began, over = _state(process.number)
     return over or bool(began and process.began and began != process.began)
 

@@ -49,10 +49,10 @@ _EIGHT = re.compile(r"[0-9]{8,}", re.ASCII)
 _TWELVE = re.compile(r"[0-9]{12,}", re.ASCII)
 _RUN = re.compile(r"begin|end|[0-9]{8,}", re.ASCII)
 #: Folders that hold nothing that was written down.
-_ASIDE = frozenset({"cache", "damaged", "scratch"})
+_LEFT = frozenset({"damaged", "gc", "scratch"})
 #: Of a journal, what is no piece.
 _ENDS: dict[str, tuple[type, ...]] = {"begin": (Begin,), "end": (End,)}
-_OWN = ("batches", "facts", "unstable", "artifacts", "runs")
+_OWN = frozenset({"artifacts", "batches", "cache", "facts", "objects", "runs", "unstable"})
 
 
 class Walk:
@@ -248,13 +248,13 @@ class Walk:
             for one in self._fs.entries(""):
                 if one.name.endswith(".tmp"):
                     unit.leftover(one.name, one.nbytes, one.modified)
-                elif one.name in ("damaged", "scratch"):
+                elif one.name in _LEFT:
                     for entry, path in self._under(one.name):
                         unit.leftover(path, entry.nbytes, entry.modified)
                 elif not one.folder:
                     if one.name != "layout.json":
                         unit.strange(one.name)
-                elif one.name not in _ASIDE and one.name not in (*_OWN, "objects"):
+                elif one.name not in _OWN:
                     self._others(unit, one.name)
 
     def _others(self, unit: Unit, folder: str) -> None:
