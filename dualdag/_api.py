@@ -536,10 +536,11 @@ def _compiled(x: object, what: str) -> Graph:
 def _files(chosen: Settings) -> FileView:
     from dualdag.hashing import DigestCache
     from dualdag.planning import FileView
+    from dualdag.store._bounds import leads_out
 
+    beside = Path(chosen.store) / "cache" / "files.sqlite"
     # With a secret, what others can write must not say which files are as they were.
-    if "://" in chosen.store or chosen.secret is not None:
+    if "://" in chosen.store or chosen.secret is not None or leads_out(chosen.store, str(beside)):
         folder = user_cache_folder() / hashlib.blake2b(chosen.store.encode(), digest_size=8).hexdigest()
-    else:
-        folder = Path(chosen.store) / "cache"
-    return FileView(DigestCache(folder / "files.sqlite"))
+        return FileView(DigestCache(folder / "files.sqlite"))
+    return FileView(DigestCache(beside))

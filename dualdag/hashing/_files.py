@@ -192,7 +192,9 @@ class DigestCache:
         import sqlite3
 
         self._drop()
-        path.parent.mkdir(parents=True, exist_ok=True)
+        # A store that is made by this is as private as one that is made by its first record.
+        path.parent.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.parent.mkdir(exist_ok=True)
         made = sqlite3.connect(path, timeout=0.5, isolation_level=None, check_same_thread=False)
         try:
             made.execute("PRAGMA synchronous=OFF")

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, Concatenate, NamedTuple, ParamSpec, Protocol, TypeVar, cast
 
 from dualdag.errors import StoreError
-from dualdag.store._machine import current
+from dualdag.store._bounds import LINK, Bounds
+from dualdag.store._machine import current, no_link
 
 __all__ = ["READ_ONLY", "Buffers", "Entry", "FileSystem", "LocalFolder", "describe", "explained", "numbered",
            "open_filesystem", "shown"]  # fmt: skip
@@ -29,6 +30,9 @@ READ_ONLY = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 _PIECE = 1 << 22
 #: What a folder says that has no hard links.
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, None}
+
+#: What lies where a file should, and is none.
+_NO_FILE = {errno.EISDIR}
 
 _REASONS = {
     errno.ENOSPC: "the disk is full: free some space; what was kept before is untouched",
@@ -194,13 +198,14 @@ class LocalFolder:
         self._durable = durable
         self._links = True
         self._folders: set[str] = set()
+        self._bounds = Bounds(self._root)
         self._count = itertools.count()
         self._mine = f".{uuid.uuid4().hex[:12]}"
 
     @explained("write to it")
     def put_if_absent(self, path: str, parts: Buffers) -> bool:
         """Write a file whole unless there is one; say whether it was written."""
-        target = f"{self._root}/{path}"
+        target = self._inside(path)
         folder = target[: target.rindex("/")]
         self._make(folder)
         temporary = self._temporary(folder)
@@ -210,12 +215,20 @@ class LocalFolder:
         finally:
             _let_go(temporary)
 
+    def _inside(self, path: str) -> str:
+        """Return the whole path of a file, whose folder is none of another place."""
+        self._bounds.check(path.rpartition("/")[0])
+        return f"{self._root}/{path}"
+
     def _temporary(self, folder: str) -> str:
         # The process is named too, since a fork goes on with its parent's count.
         return f"{folder}/{self._mine}-{os.getpid():x}-{next(self._count):x}.tmp"
 
     def _make(self, folder: str) -> None:
         if folder not in self._folders:
+            if not os.path.isdir(self._root):
+                # Whoever wants to share it makes it beforehand, for those who may.
+                current().mkdir(self._root, 0o700)
             current().mkdir(folder)
             if self._durable:
                 # The new folder's own name lies in the one above it.
@@ -280,10 +293,18 @@ class LocalFolder:
     @explained("read it")
     def get(self, path: str) -> bytes | None:
         """Return a file's bytes, or None if there is none."""
+        whole = self._inside(path)
         try:
-            return current().read(f"{self._root}/{path}")
+            return current().read(whole)
         except (FileNotFoundError, NotADirectoryError):
             return None
+        except OSError as error:
+            if error.errno in LINK:
+                stands_for = self._bounds.read_link(whole)
+                return b"" if stands_for is None else current().read(stands_for)
+            if error.errno in _NO_FILE:
+                return b""
+            raise
 
     def get_many(self, paths: Sequence[str]) -> list[bytes | None]:
         """Return the bytes of several files, None for those that are not there."""
@@ -293,9 +314,10 @@ class LocalFolder:
     def size(self, path: str) -> int | None:
         """Return a file's size, or None if there is none."""
         try:
-            return current().size(f"{self._root}/{path}")
+            return current().size(self._inside(path))
         except (FileNotFoundError, NotADirectoryError):
-            return None
+            # A link to nowhere takes the name all the same.
+            return 0 if os.path.islink(f"{self._root}/{path}") else None
 
     def exist(self, paths: Sequence[str]) -> list[bool]:
         """Say which files are there."""
@@ -304,13 +326,19 @@ class LocalFolder:
 
     def pieces(self, path: str) -> Iterator[bytes]:
         """Yield a file's bytes in pieces."""
-        with open(f"{self._root}/{path}", "rb", buffering=0) as file:
-            while piece := file.read(_PIECE):
-                yield piece
+        try:
+            with open(self._inside(path), "rb", buffering=0, opener=no_link) as file:
+                while piece := file.read(_PIECE):
+                    yield piece
+        except OSError as error:
+            if error.errno not in LINK | _NO_FILE:
+                raise
+            self._bounds.read_link(f"{self._root}/{path}")
 
     @explained("read it")
     def names(self, folder: str) -> list[str]:
         """Return the sorted names in a folder; none if there is no such folder."""
+        self._bounds.check(folder)
         try:
             return sorted(name for name in current().names(f"{self._root}/{folder}") if not name.endswith(".tmp"))
         except (FileNotFoundError, NotADirectoryError):
@@ -323,6 +351,7 @@ class LocalFolder:
     @explained("read it")
     def entries(self, folder: str) -> list[Entry]:
         """Return what lies in a folder, by name, temporary files too; nothing if there is no such folder."""
+        self._bounds.check(folder)
         try:
             found = current().entries(f"{self._root}/{folder}")
         except (FileNotFoundError, NotADirectoryError):
@@ -332,7 +361,7 @@ class LocalFolder:
     @explained("write to it")
     def replace(self, path: str, data: bytes) -> None:
         """Write a file whole in place of the damaged one that has its name."""
-        target = f"{self._root}/{path}"
+        target = self._inside(path)
         folder = target[: target.rindex("/")]
         temporary = self._temporary(folder)
         try:
@@ -347,7 +376,7 @@ class LocalFolder:
     def remove(self, path: str) -> None:
         """Remove a file if there is one."""
         try:
-            current().unlink(f"{self._root}/{path}")
+            current().unlink(self._inside(path))
         except FileNotFoundError:
             pass
 
@@ -361,10 +390,10 @@ class LocalFolder:
     @explained("write to it")
     def move_aside(self, path: str, to: str) -> None:
         """Move a damaged file out of the way, so that its name can be written again."""
-        target = f"{self._root}/{to}"
+        whole, target = self._inside(path), self._inside(to)
         current().mkdir(os.path.dirname(target))
         try:
-            current().rename(f"{self._root}/{path}", target)
+            current().rename(whole, target)
         except FileNotFoundError:
             pass
 

@@ -18,6 +18,7 @@ from dualdag.config import user_cache_folder
 from dualdag.errors import StoreError
 from dualdag.store._admission import admit
 from dualdag.store._artifacts import Artifacts
+from dualdag.store._bounds import leads_out
 from dualdag.store._fs import FileSystem, open_filesystem, shown
 from dualdag.store._index import Index
 from dualdag.store._layout import Marker, read_marker, write_marker
@@ -104,7 +105,9 @@ class Handle:
         folders = [folder / name for folder in (_user_cache(), _temporary()) if folder is not None]
         # What signatures keep out of the records must not come in by an index that others can write.
         if self._fs.local is not None and not self._sealer.keys:
-            folders.insert(0, self._fs.local / "cache")
+            beside = self._fs.local / "cache"
+            file = beside / "index.sqlite"
+            folders = folders if leads_out(self.url, str(file)) else [beside, *folders]
         return name, [folder / "index.sqlite" for folder in folders]
 
     def _make_index_anew(self) -> None:

@@ -206,7 +206,7 @@ def read_runs(fs: FileSystem, limit: int | None = None, sealer: Sealer = UNSIGNE
     sealer : Sealer, optional
         Checks what is read.
     """
-    names = list(reversed(fs.names("runs")))[:limit]
+    names = [name for name in reversed(fs.names("runs")) if _ID.fullmatch(name)][:limit]
     return [row for name in names if (row := _row(fs, name, sealer)) is not None]
 
 
@@ -227,7 +227,7 @@ def read_run(fs: FileSystem, run_id: str, sealer: Sealer = UNSIGNED) -> tuple[Ru
     ArtifactNotFoundError
         When there is none.
     """
-    known = fs.names("runs")
+    known = list(filter(_ID.fullmatch, fs.names("runs")))
     found = [name for name in known if name == run_id] or [name for name in known if name.startswith(run_id)]
     row = _row(fs, found[0], sealer) if len(found) == 1 else None
     if row is None:

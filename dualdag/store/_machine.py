@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import os
 
-__all__ = ["Machine", "current", "put_in_place"]
+__all__ = ["Machine", "current", "no_link", "put_in_place"]
 
 _BINARY = getattr(os, "O_BINARY", 0)
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY
 # Windows can't unlink what is read-only, and a hard link shares its attributes.
 _MODE = 0o444 if os.name == "posix" else 0o666
+# A link is not followed, and a pipe that somebody put there is not waited for.
+_READ = os.O_RDONLY | _BINARY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+
+
+def no_link(path: str, _flags: int) -> int:
+    """Open a file for reading, but no link; an opener for `open`."""
+    return os.open(path, _READ)
 
 
 class Machine:
     """The operating system's own calls; paths are absolute, with forward slashes."""
 
-    def mkdir(self, folder: str) -> None:
-        """Make a folder and those above it, as far as they are not there."""
-        os.makedirs(folder, exist_ok=True)
+    def mkdir(self, folder: str, mode: int = 0o777) -> None:
+        """Make a folder, of this mode, and those above it, as far as they are not there."""
+        os.makedirs(folder, mode, exist_ok=True)
 
     def create(self, path: str) -> int:
         """Make a file that must not be there, and return its descriptor."""
@@ -55,7 +62,7 @@ class Machine:
 
     def read(self, path: str) -> bytes:
         """Return a file's bytes."""
-        with open(path, "rb", buffering=0) as file:
+        with open(path, "rb", buffering=0, opener=no_link) as file:
             return file.readall()
 
     def size(self, path: str) -> int:

@@ -56,6 +56,8 @@ class AnyFileSystem:
         self._has_buckets = not _BUCKETS.isdisjoint(protocols)
 
     def _path(self, path: str) -> str:
+        if ".." in path.split("/"):
+            raise StoreError(f"store {shown(self.url)}: {path!r} is no path inside it.")
         return f"{self._root}/{path}"
 
     @explained("write to it", Exception)

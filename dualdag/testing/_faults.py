@@ -238,10 +238,10 @@ class _FaultyMachine(_machine.Machine):
         self._real = real
         self._faults = faults
 
-    def mkdir(self, folder: str) -> None:
+    def mkdir(self, folder: str, mode: int = 0o777) -> None:
         # Those that are there already are no step.
         if not PurePath(folder).is_absolute() or not Path(folder).is_dir():
-            self._faults("mkdir", folder, lambda: self._real.mkdir(folder))
+            self._faults("mkdir", folder, lambda: self._real.mkdir(folder, mode))
 
     def create(self, path: str) -> int:
         return self._faults("create", path, lambda: self._real.create(path))
