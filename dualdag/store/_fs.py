@@ -383,6 +383,7 @@ class LocalFolder:
     def prune(self, folder: str) -> None:
         """Remove a folder if it is empty, where there are folders."""
         try:
+            self._bounds.check(folder)
             current().rmdir(f"{self._root}/{folder}")
         except OSError:
             pass

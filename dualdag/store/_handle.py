@@ -10,7 +10,7 @@ import uuid
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from blake3 import blake3
 
@@ -76,6 +76,13 @@ class Handle:
     def __reduce__(self) -> tuple[Any, ...]:
         # The sealer loses its keys on the way: what is sent to workers holds no secret.
         return _reopen, (type(self), self.url, self.durable, self.readonly, self._options, self._sealer, self.payload)
+
+    def _believing(self) -> Self:
+        """Return the store as one that accepts whatever is whole: for what must not take it for garbage."""
+        if not self._sealer.keys:
+            return self
+        kept = Sealer(anyhow=True)
+        return type(self)(self.url, durable=self.durable, options=self._options, sealer=kept, payload=self.payload)
 
     def __repr__(self) -> str:
         return f"<Store {shown(self.url)}>"

@@ -82,7 +82,8 @@ class Housekeeping(Published):
             results = _before(now, 30 * _DAY if age is None else age)
             return Limits(keep, None if age is None else results, results, _before(now, waits), size)
 
-        return collect(self, limits=limits, dry_run=dry_run)
+        # What is not accepted is no garbage: somebody else may have the key.
+        return collect(self._believing(), limits=limits, dry_run=dry_run)
 
     def sizes(self) -> tuple[Space, ...]:
         """Return what each artifact takes: bytes that deleting it would free, and those that others share."""

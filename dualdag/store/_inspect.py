@@ -16,7 +16,7 @@ from dualdag.store._address import held
 from dualdag.store._facts import Batch, Fact, Record, Tombstone, Version
 from dualdag.store._fs import FileSystem
 from dualdag.store._seal import LAYOUT
-from dualdag.store._sealer import Sealer
+from dualdag.store._sealer import UNSIGNED, Sealer
 
 __all__ = ["Look", "Names", "looked_at", "object_looked_at", "sealed_looked_at"]
 
@@ -151,9 +151,11 @@ def looked_at(fs: FileSystem, sealer: Sealer, path: str) -> Look:
     def judge(data: bytes) -> Look:
         if data[:4] != b"ddag":
             return Look(len(data), "strange")
-        layout = sealer.layout_of(data, path)
+        layout = UNSIGNED.layout_of(data, path)
         if layout is None:
             return Look(len(data), "damaged", _CHANGED)
+        if sealer.layout_of(data, path) is None:
+            return Look(len(data), "untrusted", f"{path} is not signed with a key of the secret given")
         if layout > LAYOUT:
             return Look(len(data), "newer", f"{path} has layout {layout}: upgrade dualdag")
         return Look(len(data))

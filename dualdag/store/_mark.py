@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -101,8 +100,8 @@ def lineage_of(store: Published, version: Version) -> dict[str, Any]:
     if version.details is None:
         return {}
     try:
-        return dict(json.loads(store._objects.get(version.details)))
-    except (StoreError, ValueError) as error:
+        return store.details(version.details)
+    except StoreError as error:
         warnings.warn(
             f"what version {version.number} of {version.name!r} was made of is not known: {error}", stacklevel=2
         )

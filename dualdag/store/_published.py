@@ -138,6 +138,6 @@ class Published(Handle):
         ArtifactNotFoundError
             When there is none; it names the nearest.
         """
-        if self.readonly:
+        if self.readonly or self._marker is not None:
             self._may_write()
         return self._artifacts.delete(name)

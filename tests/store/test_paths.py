@@ -219,10 +219,10 @@ def test_names_at_every_door(tmp_path, name):
 
 @given(st.text(max_size=30))
 def test_what_names_an_artifact_names_a_file_in_its_folder(name):
-    from dualdag.store._artifacts import _folder
+    from dualdag.store._artifacts import artifact_folder
 
     try:
-        folder = _folder(name)
+        folder = artifact_folder(name)
     except GraphError:
         return
     assert os.path.normpath(folder) == folder

@@ -591,3 +591,51 @@ def test_workers_need_no_secret(tmp_path, monkeypatch):
         assert dag.run(nodes, secret=SECRET) == [[n] * 3 for n in range(4)]
     assert runs(marks) == 4
     assert all(data[7] == 40 for data in sealed_files(tmp_path / "store").values())
+
+
+# Housekeeping.
+
+
+def test_gc_removes_nothing_that_others_signed(tmp_path):
+    folder, large = tmp_path / "store", [b"x" * 10_000]
+    theirs = open_store(str(folder), secret=OLDER)
+    theirs.add_version(a_version(theirs, "theirs", large[0]))
+    unsigned = open_store(str(folder), trust="unsigned")
+    unsigned.add_version(a_version(unsigned, "unsigned", large[0] + b"y"))
+    mine = open_store(str(folder), secret=[SECRET, OLDER])
+    mine.add_version(a_version(mine, "mine", large[0] + b"z"))
+    garbage = mine.put_object(b"g" * 10_000)
+    mine.close()
+    for secret, trust in ((SECRET, None), ([SECRET, OLDER], "sign")):
+        store = open_store(str(folder), secret=secret, trust=trust)
+        assert store.gc(grace=0, dry_run=False).objects == (garbage is not None)
+        garbage = None
+    reader = open_store(str(folder), trust="unsigned")
+    for name in ("theirs", "unsigned", "mine"):
+        found = reader.version(name)
+        assert len(reader.load(found.checksum, found.codec)) >= 10_000
+    for opened in (open_store(str(folder)), open_store(str(folder), secret=OTHER)):
+        for call in (lambda opened=opened: opened.gc(dry_run=False), lambda opened=opened: opened.delete("mine")):
+            with pytest.raises(UntrustedRecordError):
+                call()
+
+
+def test_verify_tells_what_is_not_accepted_and_leaves_it(tmp_path):
+    folder = a_signed_store(tmp_path / "store")
+    path = next(path for path in sealed_files(folder) if path.endswith("Sales~") or "versions/00000002" in path)
+    forged = seal(unseal(sealed_files(folder)[path], facts.Version, path), path)
+    replace_file(folder, path, forged)
+    (folder / "keys" / ("0" * 16)).write_bytes(seal(facts.Signs(1.0), f"keys/{'0' * 16}"))
+    before = sealed_files(folder)
+    store = open_store(str(folder), secret=SECRET)
+    found = store.verify(repair=True)
+    assert {one.path for one in found.problems if one.kind == "untrusted"} == {path, f"keys/{'0' * 16}"}
+    assert sealed_files(folder) == before
+    # Who has no key mends nothing of others'.
+    damaged = "batches/00000000/000000000001"
+    (folder / damaged).unlink()
+    (folder / damaged).write_bytes(before[damaged][:-1])
+    with pytest.raises(UntrustedRecordError):
+        open_store(str(folder)).verify(repair=True)
+    assert store.verify(repair=True).problems
+    assert store._sealer.unseal((folder / damaged).read_bytes(), facts.Batch, damaged).records == []
