@@ -181,6 +181,20 @@ def get(name: str, store: str | None, output: str | None, number: int | None) ->
     return _values.of_value(dualdag.store(store), name, number, output)
 
 
+@click.argument("source", metavar="STORE1")
+@click.argument("target", metavar="STORE2")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--version", "number", type=click.IntRange(min=1), metavar="N", help="Not the newest, but this one.")
+@click.option("--all-versions", is_flag=True, help="All versions, not the newest alone.")
+def cp(source: str, target: str, names: tuple[str, ...], store: str | None, **options: Any) -> Answer:
+    """Copy artifacts to another store, with the results that they were made from."""
+    from dualdag.cli import _housekeeping
+
+    if store is not None:
+        raise click.UsageError("cp takes its stores as they are: dualdag cp STORE1 STORE2 [NAME]...")
+    return _housekeeping.of_copy(source, target, names, **options)
+
+
 @click.option("--keep", type=click.IntRange(min=1), metavar="N", help="Versions of each artifact that stay.")
 @click.option("--older-than", metavar="30d", help="What is older goes: versions, results, journals.")
 @click.option("--max-bytes", metavar="10GB", help="What all objects may take: the cheapest results go first.")
@@ -203,7 +217,7 @@ def doctor(store: str | None, *, start: bool) -> Answer:
 
 
 _OF_FLOWS: tuple[Callable[..., Answer], ...] = (run, plan, why, graph, schedule)
-_OF_STORES: tuple[Callable[..., Answer], ...] = (ls, show, log, get, gc, verify, doctor)
+_OF_STORES: tuple[Callable[..., Answer], ...] = (ls, show, log, get, gc, cp, verify, doctor)
 for _command in _OF_FLOWS:
     cli.add_command(make_command(_command, flow=True))
 for _command in _OF_STORES:

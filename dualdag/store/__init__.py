@@ -20,6 +20,7 @@ from dualdag.store._verification import Problem, Verification
 
 if TYPE_CHECKING:
     from dualdag.store._codecs import Encoded, decode_value, encode_value, register_codec, register_codec_for
+    from dualdag.store._copy import Copied
     from dualdag.store._file import File
     from dualdag.store._gc import Collected, Space
 
@@ -29,6 +30,7 @@ __all__ = [
     "Artifact",
     "Collected",
     "Confirmation",
+    "Copied",
     "Encoded",
     "File",
     "Problem",
@@ -69,6 +71,10 @@ def __getattr__(name: str) -> Any:
         from dualdag.store import _gc
 
         return getattr(_gc, name)
+    if name == "Copied":
+        from dualdag.store import _copy
+
+        return _copy.Copied
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

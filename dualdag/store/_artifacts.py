@@ -247,14 +247,17 @@ class Artifacts:
         return Artifact(version.name, version.number, version.digest.hex(), key, created, version.seconds,
                         version.nbytes, version.cadence, due)  # fmt: skip
 
-    def add(self, version: Version) -> Version:
-        """Publish a version under the next number; the newest, or another writer's, of the same result will do."""
+    def add(self, version: Version, at_least: int = 1) -> Version:
+        """Publish a version under the next number; the newest, or another writer's, of the same result will do.
+
+        The number is `at_least` so high: a copy keeps the numbers that it can.
+        """
         folder = f"{artifact_folder(version.name)}/versions"
         number = max(self._numbers(folder), default=0)
         # Another run of the same flow may have made this very version meanwhile.
         same = self._same(version, number) if number else None
         while same is None:
-            number += 1
+            number = max(number + 1, at_least)
             made = msgspec.structs.replace(version, number=number)
             path = f"{folder}/{number:08d}"
             if self._put(path, made):

@@ -1,8 +1,8 @@
-"""What a store does about its space."""
+"""What a store does about its space, and how it moves."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from dualdag.config import parse_bytes
 from dualdag.errors import ConfigError
@@ -11,7 +11,11 @@ from dualdag.store._layout import this_user
 from dualdag.store._published import Published
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dualdag.store._copy import Copied
     from dualdag.store._gc import Collected, Space
+    from dualdag.store._store import Store
 
 __all__ = ["Housekeeping"]
 
@@ -90,6 +94,51 @@ class Housekeeping(Published):
         from dualdag.store._gc import sizes
 
         return sizes(self)
+
+    def copy_to(
+        self,
+        other: Store,
+        *names: str,
+        version: int | None = None,
+        all_versions: bool = False,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Copied:
+        """Copy artifacts to another store, with the results and the artifacts that they were made from.
+
+        A plan there finds what a plan here finds.  What is there already is not copied again, so a copy that was
+        interrupted goes on when it is begun again.
+
+        Parameters
+        ----------
+        other : Store
+            Where to.  Versions come after those that are there, and keep their times.
+        *names : str
+            Artifacts; without any, all.
+        version : int, optional
+            Which one; the newest by default.
+        all_versions : bool
+            Whether to copy every version.
+        progress : callable, optional
+            Called with the number of objects that were copied, and their bytes.
+
+        Raises
+        ------
+        ArtifactNotFoundError
+            When one is not here.
+        CorruptObjectError
+            When a version can't be read.
+        StoreError
+            When the other store has a newer version of an artifact.
+
+        Examples
+        --------
+        >>> from dualdag.store import open_store
+        >>> open_store("memory://docs").copy_to(open_store("memory://copy")).versions
+        0
+        """
+        from dualdag.store._copy import copy
+
+        return copy(cast("Store", self), other, names, version=version, all_versions=all_versions, progress=progress)
 
 
 def _before(now: float, age: float) -> float:

@@ -76,6 +76,31 @@ class Objects:
         self._publish(checksum, nbytes, lambda: _checked(path, checksum))
         return checksum, nbytes
 
+    def take(self, other: Objects, checksum: bytes) -> int:
+        """Copy an object of another store in pieces, checked on the way; return its size.
+
+        CorruptObjectError if it is gone there or damaged: then nothing was stored.
+        """
+        path = object_path(checksum)
+        nbytes = other._fs.size(path)
+        if nbytes is None:
+            raise other._gone(checksum)
+        self._publish(checksum, nbytes, lambda: other._checked_pieces(checksum))
+        return nbytes
+
+    def _checked_pieces(self, checksum: bytes) -> Iterator[bytes]:
+        hasher = blake3(max_threads=blake3.AUTO)
+        try:
+            for piece in self._fs.pieces(object_path(checksum)):
+                hasher.update(piece)
+                yield piece
+        except FileNotFoundError:
+            raise self._gone(checksum) from None
+        except OSError as error:
+            raise describe(error, self._fs.url, "read an object") from error
+        if hasher.digest() != checksum:
+            raise self._damaged(checksum)
+
     def _publish(self, checksum: bytes, nbytes: int, parts: Callable[[], Buffers]) -> None:
         path = object_path(checksum)
         # Far away, a small object is sent at once: asking first would be a second round trip.
