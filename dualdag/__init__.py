@@ -15,6 +15,7 @@ _HOMES = {
     "Store": "dualdag.store",
     "Task": "dualdag.graph",
     "configure": "dualdag.config",
+    "diff": "dualdag._api",
     "file": "dualdag.graph",
     "files": "dualdag.graph",
     "load": "dualdag._api",
@@ -69,6 +70,7 @@ __all__ = [
     "WorkerLostError",
     "__version__",
     "configure",
+    "diff",
     "file",
     "files",
     "load",
@@ -87,7 +89,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from dualdag._api import load, plan, register, run, shutdown, to_dask, to_ray, why
+    from dualdag._api import diff, load, plan, register, run, shutdown, to_dask, to_ray, why
     from dualdag.config import configure
     from dualdag.errors import (
         ArtifactNotFoundError,

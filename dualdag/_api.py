@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from datetime import UTC, datetime
@@ -24,11 +25,11 @@ from dualdag.graph import (
 
 if TYPE_CHECKING:
     from dualdag.execution import Listener, RunResult
-    from dualdag.explaining import Why
+    from dualdag.explaining import Diff, Why
     from dualdag.planning import FileView, Plan
     from dualdag.store._keys import Secret
 
-__all__ = ["load", "plan", "register", "run", "run_result", "shutdown", "to_dask", "to_ray", "why"]
+__all__ = ["diff", "load", "plan", "register", "run", "run_result", "shutdown", "to_dask", "to_ray", "why"]
 
 R = TypeVar("R")
 Refresh = str | Node[Any] | Iterable[str | Node[Any]]
@@ -155,6 +156,7 @@ def run_result(
     want_values: bool = True,
     return_failures: bool = False,
     listeners: Iterable[Listener] = (),
+    run_info: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> RunResult:
     """Run what is needed and return the values together with what was done.
@@ -171,6 +173,8 @@ def run_result(
         With `keep_going`: whether the result tells of failures, in place of an exception.
     listeners : iterable of callable
         Told of each event too.
+    run_info : mapping, optional
+        Plain data for the journal: which flow, with what; by default which program.
     **options
         Settings, as for `run`.
 
@@ -193,6 +197,7 @@ def run_result(
             files=_files(chosen),
             refresh=_refresh(refresh),
             keep_going=keep_going,
+            run_info=run_info or {"program": Path(sys.argv[0]).name if sys.argv else ""},
             now=_clock(chosen),
             listeners=[*shown, *listeners],
             want_values=want_values,
@@ -372,6 +377,50 @@ def load(name: str, version: int | None = None, store: Any = None) -> Any:
     opened = open_with(_settings({"store": store}))
     found = opened.version(name, version)
     return opened.load(found.checksum, found.codec)
+
+
+def diff(name: str, v1: int, v2: int | None = None, store: Any = None, *, key: str | Iterable[str] = ()) -> Diff:
+    """Say how two versions of an artifact differ, in value and in what they were made of.
+
+    Parameters
+    ----------
+    name : str
+        The artifact.
+    v1, v2 : int
+        Numbers of the older and the newer version; by default the newest.
+    store : str or path, optional
+        Where results live.
+    key : str or iterable of str
+        Of frames: the columns that tell which row is which.  By default an index that is no count of
+        rows, else the first column whose values are all different, else the position.
+
+    Returns
+    -------
+    Diff
+        ``print(diff)`` says it; ``diff.value`` tells of the values, ``diff.changes`` of the rest.
+
+    Raises
+    ------
+    ArtifactNotFoundError
+        When there is no such artifact or version; it names the nearest.
+    ConfigError
+        For a key that is no column of both.
+
+    Examples
+    --------
+    >>> import dualdag as dag
+    >>> double = dag.task(lambda x: {"x": x, "twice": 2 * x})
+    >>> for x in (1, 2):
+    ...     made = double(x).artifact("double").compute(store="memory://docs-diff")
+    >>> dag.diff("double", 1, 2, store="memory://docs-diff").value.lines
+    ("['x']: 1 -> 2", "['twice']: 2 -> 4")
+    """
+    from dualdag.explaining import diff_versions
+    from dualdag.store import open_with
+
+    with closing(open_with(_settings({"store": store}))) as opened:
+        columns = (key,) if isinstance(key, str) else tuple(key)
+        return diff_versions(opened, opened.version(name, v1), opened.version(name, v2), columns)
 
 
 def register(

@@ -70,7 +70,8 @@ def run(
         options["progress"] = "off"
     if due and refresh:
         raise click.UsageError("--due runs what the clock says, and --refresh what you say: take one of them.")
-    _, chosen = chosen_flow(arguments, given, "run")
+    flow, chosen = chosen_flow(arguments, given, "run")
+    options["run_info"] = {"flow": flow, "artifacts": list(chosen), "params": dict(given)}
     if due:
         from dualdag.cli import _due
 
@@ -156,18 +157,31 @@ def show(name: str, store: str | None, number: int | None, depth: int, *, code: 
     return _explain.of_artifact(dualdag.store(store), name, number, depth, code=code)
 
 
+@click.argument("name")
+@click.argument("v1", type=click.IntRange(min=1))
+@click.argument("v2", type=click.IntRange(min=1), required=False)
+@click.option("--key", multiple=True, metavar="COLUMN", help="Of frames: what tells which row is which.")
+def diff(name: str, v1: int, v2: int | None, key: tuple[str, ...], store: str | None) -> Answer:
+    """Say how two versions of an artifact differ; without V2, V1 and the newest."""
+    from dualdag import _api
+
+    found = _api.diff(name, v1, v2, store, key=key)
+    return Answer(found.to_dict(), lambda: print(found))
+
+
 @click.argument("run_id", metavar="[RUN]", required=False)
 @click.argument("node", metavar="[NODE]", required=False)
-def log(run_id: str | None, node: str | None, store: str | None) -> Answer:
+@click.option("--limit", type=click.IntRange(min=1), default=50, metavar="N", help="How many runs at the most; 50.")
+def log(run_id: str | None, node: str | None, store: str | None, limit: int) -> Answer:
     """List the runs, or what one of them did, or what a node of it printed."""
     import dualdag
-    from dualdag.cli import _output
+    from dualdag.cli import _runs
 
     opened = dualdag.store(store)
     if run_id is None:
-        return _output.of_runs(opened.runs(limit=50))
+        return _runs.of_runs(opened.runs(limit=limit))
     row, events = opened.run(run_id)
-    return _output.of_one_run(row, events) if node is None else _output.of_one_node(row, events, node)
+    return _runs.of_one_run(row, events) if node is None else _runs.of_one_node(row, events, node)
 
 
 @click.argument("name")
@@ -217,7 +231,7 @@ def doctor(store: str | None, *, start: bool) -> Answer:
 
 
 _OF_FLOWS: tuple[Callable[..., Answer], ...] = (run, plan, why, graph, schedule)
-_OF_STORES: tuple[Callable[..., Answer], ...] = (ls, show, log, get, gc, cp, verify, doctor)
+_OF_STORES: tuple[Callable[..., Answer], ...] = (ls, show, diff, log, get, gc, cp, verify, doctor)
 for _command in _OF_FLOWS:
     cli.add_command(make_command(_command, flow=True))
 for _command in _OF_STORES:

@@ -3,32 +3,28 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from dualdag.cli._command import Answer
 from dualdag.cli._errors import DONE, FAILED
 from dualdag.config import settings
-from dualdag.errors import ArtifactNotFoundError
 from dualdag.report import bytes_text, print_table, seconds_text, until_text, when_text, zoned_text
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Mapping, Sequence
+    from collections.abc import Container, Sequence
 
     from dualdag.execution import RunResult
     from dualdag.planning import Plan
-    from dualdag.store import Artifact, Run, Store
+    from dualdag.store import Artifact, Store
 
 __all__ = [
     "NEVER_DUE",
     "due_text",
     "due_time",
     "of_artifacts",
-    "of_one_run",
     "of_plan",
     "of_run",
-    "of_runs",
     "plain",
     "show_run",
 ]
@@ -123,66 +119,6 @@ def due_text(cadence: str | None, due: datetime | None) -> str:
         return NEVER_DUE.get(cadence or "", "on change")
     left = until_text(due - _now())
     return left if left == "now" else f"{zoned_text(due)}, {left}"
-
-
-def of_runs(rows: Sequence[Run]) -> Answer:
-    """Return a row per run, newest first."""
-    return Answer([plain(row) for row in rows], lambda: _show_runs(rows))
-
-
-def _show_runs(rows: Sequence[Run]) -> None:
-    if not rows:
-        print("no runs yet: dualdag run FLOW makes one")
-        return
-    cells = [[row.id, when_text(row.started), _took(row), row.status, str(row.info.get("backend", ""))] for row in rows]
-    print_table(["run", "began", "took", "status", "backend"], cells, right=[2])
-
-
-def _took(row: Run) -> str:
-    return seconds_text((row.ended - row.started).total_seconds()) if row.ended else ""
-
-
-def of_one_run(row: Run, events: Sequence[Mapping[str, Any]]) -> Answer:
-    """Return what one run did."""
-    return Answer(plain(row) | {"events": list(events)}, lambda: _show_one_run(row, events))
-
-
-def _show_one_run(row: Run, events: Sequence[Mapping[str, Any]]) -> None:
-    took = f", took {_took(row)}" if row.ended else ""
-    print(f"run {row.id}, began {when_text(row.started)}{took}, {row.status}")
-    told = [event for event in events if event.get("kind") not in {None, "start", "output"}]
-    if len(told) > _MOST_EVENTS:
-        print(f"the last {_MOST_EVENTS} of {len(told)} events; --json lists them all")
-    cells = [
-        [event.get("label", ""), event["kind"], seconds_text(event.get("seconds") or None),
-         bytes_text(event.get("nbytes") or None), " ".join(event.get("message", "").split())]
-        for event in told[-_MOST_EVENTS:]
-    ]  # fmt: skip
-    if cells:
-        print_table(["node", "what", "seconds", "bytes", ""], cells, right=[2, 3])
-    counts = Counter(event["kind"] for event in told)
-    print(", ".join(f"{kind} {count}" for kind, count in counts.items()) or "nothing had to be done")
-
-
-def of_one_node(row: Run, events: Sequence[Mapping[str, Any]], node: str) -> Answer:
-    """Return what a node of a run did and printed; it is named by name or by a beginning of its key."""
-    from dualdag.errors import did_you_mean
-
-    names = {str(event.get("label", "")) for event in events} - {""}
-    told = [e for e in events if e.get("label") == node or (len(node) > 3 and str(e.get("key", "")).startswith(node))]
-    if not told:
-        raise ArtifactNotFoundError(f"run {row.id} tells of no node {node!r}.{did_you_mean(node, names)}")
-    return Answer(plain(row) | {"events": told}, lambda: _show_one_node(told))
-
-
-def _show_one_node(events: Sequence[Mapping[str, Any]]) -> None:
-    for event in events:
-        if event["kind"] == "output":
-            print(event["message"].rstrip("\n"))
-        elif event["kind"] != "start":
-            took = seconds_text(event.get("seconds") or None)
-            words = (event.get("label", ""), event["kind"], took, event.get("message", ""))
-            print("-- " + " ".join(word for word in words if word))
 
 
 def plain(row: Any) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +16,7 @@ from dualdag.execution._protocol import Handle, RunInfo
 from dualdag.execution._recorder import Recorder
 from dualdag.execution._result import Listener, RunResult, as_group
 from dualdag.execution._results import TRIES
-from dualdag.execution._run import Run, new_run_id
+from dualdag.execution._run import Run, error_line, new_run_id
 from dualdag.execution._schedule import Scheduler
 from dualdag.execution._versions import artifact_rows
 from dualdag.execution._work import InputMissingError
@@ -88,9 +90,9 @@ def run_graph(
     """
     run_id = new_run_id(time.time())
     info = dict(run_info or {})
-    journal = store.start_run(run_id, info | {"backend": backend.name})
+    journal = store.start_run(run_id, info | {"backend": backend.name} | _process())
     run = None
-    status = "failed"
+    status, error = "failed", ""
     try:
         files.scan(graph)
         plan = plan_graph(graph, store=store, files=files, refresh=refresh, now=now)
@@ -106,12 +108,16 @@ def run_graph(
     except KeyboardInterrupt:
         status = "interrupted"
         raise
+    except BaseException as raised:
+        error = error_line(raised)
+        raise
     else:
         return result
     finally:
         # After a task's failure nothing runs any more; after anything else it might.
         hard = status != "done" and (run is None or not run.failures or status == "interrupted")
-        _end(run, journal, status, hard=hard)
+        did = {} if run is None else run.did()
+        _end(run, journal, status, did | {"error": did.get("error") or error}, hard=hard)
 
 
 def _carry_out(run: Run, plan: Plan, *, want_values: bool, return_failures: bool) -> RunResult:
@@ -147,6 +153,7 @@ def _until_it_holds(run: Run, plan: Plan) -> Scheduler:
             plan = _plan_again(run)
             continue
         _open_backend(run, plan)
+        run.plan = plan
         run.tell("plan", data=plan, slots=run.session.slots)
         scheduler = Scheduler(run, plan)
         try:
@@ -256,7 +263,12 @@ def _last_line(error: BaseException) -> str:
     return lines[-1] if lines else ""
 
 
-def _end(run: Run | None, journal: RunJournal, status: str, *, hard: bool) -> None:
+def _process() -> dict[str, Any]:
+    """Return which process this is, so that others can tell a run that goes on from one that was killed."""
+    return {"pid": os.getpid(), "host": socket.gethostname()}
+
+
+def _end(run: Run | None, journal: RunJournal, status: str, did: Mapping[str, Any], *, hard: bool) -> None:
     try:
         if run is not None:
             try:
@@ -264,4 +276,4 @@ def _end(run: Run | None, journal: RunJournal, status: str, *, hard: bool) -> No
             finally:
                 run.session.close(hard=hard)
     finally:
-        journal.close(status)
+        journal.close(status, did)

@@ -8,18 +8,15 @@ their arguments, files, artifacts, the machine) are small and belong to one vers
 from __future__ import annotations
 
 import inspect
-import json
 import platform
 import reprlib
 import sys
-import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from dualdag.hashing import SCHEMA, digest_value
-from dualdag.store._plain_json import strict_json
 
 if TYPE_CHECKING:
     from dualdag.graph import Graph, Node, Op
@@ -32,8 +29,6 @@ __all__ = [
     "Known",
     "machine",
     "making_of",
-    "pack_code",
-    "unpack_code",
 ]
 
 #: Of what stands in details; raised when a reader must tell old ones from new ones.
@@ -42,12 +37,8 @@ FORMAT = 2
 MOST_STEPS, MOST_FILES = 100, 2000
 #: Characters of one source, and of all sources of a version.
 _MOST_SOURCE, _MOST_SOURCES = 100_000, 1_000_000
-#: Bytes of code that are read at the most.
-_MOST_CODE = 1 << 25
 _MOST_ARGUMENTS = 30
 _MOST_TEXT = 400
-#: Bytes up to which code lies in the version itself; what is longer is made long enough to be a file, to be shared.
-_CARRIED, _FILE = 1000, 4097
 
 _repr = reprlib.Repr()
 _repr.maxother = _repr.maxstring = _repr.maxlong = 300
@@ -281,27 +272,3 @@ def machine() -> dict[str, str]:
         "dualdag": __version__,
         "schema": str(SCHEMA),
     }
-
-
-def pack_code(code: Mapping[str, Any]) -> bytes:
-    """Return code as bytes; of the same code they are the same."""
-    data = zlib.compress(json.dumps(code, sort_keys=True, separators=(",", ":")).encode(), 6)
-    return data if len(data) <= _CARRIED else data.ljust(_FILE, b"\0")
-
-
-def unpack_code(data: bytes) -> dict[str, Any]:
-    """Return code from its bytes.
-
-    Raises
-    ------
-    ValueError
-        When they are none that `pack_code` gave.
-    """
-    inflater = zlib.decompressobj()
-    try:
-        found = strict_json(inflater.decompress(data, _MOST_CODE))
-    except zlib.error as error:
-        raise ValueError(str(error)) from error
-    if not isinstance(found, dict):
-        raise ValueError("no object")  # noqa: TRY004 - one kind of error for all that is no code
-    return found

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from dualdag.execution._recorder import Recorder
     from dualdag.graph import Graph
     from dualdag.hashing import FileToken
-    from dualdag.planning import FileView
+    from dualdag.planning import FileView, Plan
     from dualdag.store import Record, RunJournal, Store, Version
 
-__all__ = ["Policy", "Ran", "Run", "new_run_id"]
+__all__ = ["Policy", "Ran", "Run", "error_line", "new_run_id"]
 
 
 class Policy(NamedTuple):
@@ -95,6 +95,9 @@ class Run:
     seconds: dict[int, float] = field(default_factory=dict)
     policies: dict[int, Policy] = field(default_factory=dict)
     costs: dict[bytes, float] = field(default_factory=dict)
+    plan: Plan | None = None
+    found: set[int] = field(default_factory=set)
+    written: int = 0
     alone: set[int] = field(default_factory=set)
 
     def tell(self, kind: str, position: int = -1, **more: Any) -> None:
@@ -110,6 +113,10 @@ class Run:
             Other fields of the event.
         """
         now = time.time()
+        if kind == "reuse":
+            self.found.add(position)
+        elif kind == "done":
+            self.written += more.get("nbytes") or 0
         label = self.graph.label(position) if position >= 0 else ""
         if kind in _WRITTEN:
             row = {"kind": kind, "time": now, "label": label}
@@ -120,6 +127,21 @@ class Run:
             self.journal.append(row)
         for listener in self.listeners:
             listener(Event(kind, now, position, label, **more))
+
+    def did(self) -> dict[str, Any]:
+        """Return what was done so far, for the journal's end."""
+        actions = self.plan.actions if self.plan is not None else b""
+        ran = self.seconds.keys()
+        reused = self.found | {i for i, action in enumerate(actions) if action == 1}
+        return {
+            "run": len(ran),
+            "reused": len(reused - ran),
+            "pinned": actions.count(4),
+            "failed": len(self.failures),
+            "nbytes": self.written,
+            "versions": sum(version.run == self.run_id for version in self.versions.values()),
+            "error": error_line(self.failures[0]) if self.failures else "",
+        }
 
     def warn(self, i: int, message: str) -> None:
         """Tell of something that is no failure.
@@ -147,6 +169,12 @@ class Run:
         if found is None:
             found = self.policies[op] = _policy(self.graph, i)
         return found
+
+
+def error_line(error: BaseException) -> str:
+    """Return an error as one line."""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text[:300]}" if text else type(error).__name__
 
 
 #: Kinds of events that a journal holds.

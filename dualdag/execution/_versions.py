@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from dualdag.errors import CorruptObjectError, StoreError, UntrustedRecordError
 from dualdag.execution._git import git_state
 from dualdag.execution._inputs import look_at
-from dualdag.execution._making import FORMAT, FileFact, Known, machine, making_of, pack_code
+from dualdag.execution._making import FORMAT, FileFact, Known, machine, making_of
 from dualdag.execution._result import ArtifactRow
 from dualdag.execution._state import FAILED
 from dualdag.graph import asked_params
@@ -146,10 +146,11 @@ def _made_of(scheduler: Scheduler, i: int, spec: ArtifactSpec) -> tuple[bytes, b
         "git": run.git.commit,
         "dirty": run.git.dirty,
         **machine(),
-        **run.info,
     }
+    from dualdag.store import pack_code
+
     put = run.store.put_object
-    return put(json.dumps(details, separators=(",", ":")).encode()), put(pack_code(code))
+    return put(json.dumps({**run.info, **details}, separators=(",", ":")).encode()), put(pack_code(code))
 
 
 def _known(scheduler: Scheduler) -> Known:

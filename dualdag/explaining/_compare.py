@@ -174,7 +174,7 @@ def _packages(then: Making, now: Making, *, sure: bool) -> list[Cause]:
 def _python(then: Making, now: Making) -> list[Cause]:
     one, two = then.machine.get("python", ""), now.machine.get("python", "")
     if one and two and one.split(".")[:2] != two.split(".")[:2]:
-        return [Cause("python", "another Python runs it", was=one, now=two)]
+        return [Cause("python", "another minor version of Python runs it", was=one, now=two)]
     one, two = then.machine.get("schema", ""), now.machine.get("schema", "")
     if one and two and one != two:
         was, is_ = (made.machine.get("dualdag", "") for made in (then, now))

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from dualdag.errors import StoreError
-from dualdag.execution import unpack_code
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -152,8 +151,8 @@ def _read(store: Store, version: Version, details: Mapping[str, Any]) -> Making:
     problem = ""
     if version.code is not None:
         try:
-            code = unpack_code(store.get_object(version.code))
-        except (StoreError, ValueError):
+            code = store.code(version.code)
+        except StoreError:
             problem = "the copy of its code is gone or damaged"
     return making_from(details, code, problem)
 

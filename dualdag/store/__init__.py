@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from dualdag.config import Settings, settings
 from dualdag.store._address import SMALL
 from dualdag.store._artifacts import Artifact
+from dualdag.store._code import pack_code
 from dualdag.store._facts import Confirmation, Record, Saved, Version
 from dualdag.store._journal import Run, RunJournal
 from dualdag.store._store import LAYOUT, Store, open_store
@@ -48,6 +49,7 @@ __all__ = [
     "given_codecs",
     "open_store",
     "open_with",
+    "pack_code",
     "recipe",
     "register_codec",
     "register_codec_for",

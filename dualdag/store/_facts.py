@@ -187,10 +187,11 @@ class Events(msgspec.Struct, frozen=True):
 
 
 class End(msgspec.Struct, frozen=True):
-    """How a run ended."""
+    """How a run ended, and what it did: numbers by name, and the first error."""
 
     ended: float
     status: str
+    did: dict[str, Any] = {}
 
 
 class Signs(msgspec.Struct, frozen=True):

@@ -7,7 +7,7 @@ import threading
 import time
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -42,7 +42,9 @@ class Run:
     status : {"done", "failed", "interrupted", "unfinished"}
         How it ended.
     info : mapping
-        What it was asked for.
+        What it was asked for, and by which process.
+    did : mapping
+        What it did, as `RunJournal.close` was told; empty while it runs, and for ever if it was killed.
     """
 
     id: str
@@ -50,6 +52,7 @@ class Run:
     ended: datetime | None
     status: str
     info: Mapping[str, Any]
+    did: Mapping[str, Any] = field(default_factory=dict)
 
 
 class RunJournal:
@@ -133,20 +136,22 @@ class RunJournal:
                 self._piece += 1
                 self._put(f"{self._piece:08d}", Events([_plain_event(event) for event in events]))
 
-    def close(self, status: str = "done") -> None:
+    def close(self, status: str = "done", did: Mapping[str, Any] | None = None) -> None:
         """Write what is left, and how the run ended.
 
         Parameters
         ----------
         status : str
             See `Run`.
+        did : mapping, optional
+            Plain data: what it did.
         """
         with self._lock:
             timer, self._timer = self._timer, None
         if timer is not None:
             timer.cancel()
         self._flush()
-        self._put("end", End(time.time(), status))
+        self._put("end", End(time.time(), status, _plain(dict(did or {}))))
 
 
 def _plain_event(event: Mapping[str, Any]) -> dict[str, Any]:
@@ -191,7 +196,7 @@ def _row(fs: FileSystem, run_id: str, sealer: Sealer) -> Run | None:
     started = datetime.fromtimestamp(begin.started, UTC)
     if end is None:
         return Run(run_id, started, None, "unfinished", begin.info)
-    return Run(run_id, started, datetime.fromtimestamp(end.ended, UTC), end.status, begin.info)
+    return Run(run_id, started, datetime.fromtimestamp(end.ended, UTC), end.status, begin.info, end.did)
 
 
 def read_runs(fs: FileSystem, limit: int | None = None, sealer: Sealer = UNSIGNED) -> list[Run]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from dualdag.errors import CorruptObjectError
 from dualdag.store._artifacts import Artifact
+from dualdag.store._code import unpack_code
 from dualdag.store._facts import Confirmation, Version
 from dualdag.store._handle import Handle
 from dualdag.store._plain_json import strict_json
@@ -74,6 +75,24 @@ class Published(Handle):
         if not isinstance(found, dict):
             raise CorruptObjectError(f"what tells of a version's making is a {type(found).__name__}, and no object.")
         return found
+
+    def code(self, checksum: bytes) -> dict[str, Any]:
+        """Return the functions and packages that a version was made by.
+
+        Parameters
+        ----------
+        checksum : bytes
+            A version's `code`.
+
+        Raises
+        ------
+        CorruptObjectError
+            When they are gone, damaged, or nothing that dualdag wrote.
+        """
+        try:
+            return unpack_code(self._objects.get(checksum))
+        except ValueError as error:
+            raise CorruptObjectError(f"the code that a version was made by can't be read: {error}.") from error
 
     def last_confirmed(self, name: str) -> Confirmation | None:
         """Return the newest readable confirmation of an artifact, or None."""

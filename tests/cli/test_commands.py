@@ -149,8 +149,8 @@ def test_log():
     assert [(row["id"], row["status"]) for row in rows] == [(run, "done")]
     assert run in call("log").stdout
     text = call("log", run[:-3]).stdout
-    assert "version 1" in text
-    assert text.splitlines()[-1].startswith("done 2")
+    assert [line.split()[:2] for line in text.splitlines()[-3:-1]] == [["numbers", "run"], ["total", "run"]]
+    assert text.splitlines()[-1].startswith("2 run, 2 new versions, ")
     assert {event["kind"] for event in answer("log", run)["events"]} >= {"done", "version"}
     assert "no run 'x'" in call("log", "x", status=2).stderr
 

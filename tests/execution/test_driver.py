@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import dualdag as dag
-from dualdag.execution import get_backend, run_graph, unpack_code
+from dualdag.execution import get_backend, run_graph
 from dualdag.graph import compile_graph
 from dualdag.planning import FileView
 from dualdag.store import open_store
@@ -126,7 +126,7 @@ def test_details_of_a_version(tmp_path):
     try:
         one = json.loads(store.get_object(store.version("middle").details))
         two = json.loads(store.get_object(store.version("top").details))
-        code = unpack_code(store.get_object(store.version("middle").code))
+        code = store.code(store.version("middle").code)
     finally:
         store.close()
     assert list(one["inputs"]) == [str(tmp_path / "in.txt")]
