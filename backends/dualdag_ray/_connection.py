@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from dualdag.config import environment, put_back_environment
 from dualdag.errors import BackendError, BackendNotInstalledError
 from dualdag.execution import in_lasting_thread
-from dualdag_ray._knock import knock
+from dualdag_ray._knock import knock, tell_of_open
 from dualdag_ray._lines import lines
 from dualdag_ray._watch import Watch
 
@@ -152,6 +152,7 @@ def connect(url: str, workers: int, options: Mapping[str, Any]) -> Connection:
             watch = Watch(Path(context.address_info["session_dir"]).name)
         else:
             knock(address)
+            tell_of_open(address, before.environment)
             _join(address, given)
     except BackendError:
         before.changed()

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import logging
+import os
 import socket
 import threading
+import warnings
+from collections.abc import Mapping
 from contextlib import suppress
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from dualdag.errors import BackendError
 
-__all__ = ["knock"]
+__all__ = ["knock", "tell_of_open"]
 
 #: Seconds that an address has to answer.
 ANSWER = 5.0
@@ -67,6 +71,39 @@ def show_token() -> None:
         from ray._private.authentication.authentication_token_setup import maybe_enable_token_auth_if_token_available
 
         maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
+
+
+def tell_of_open(address: str, variables: Mapping[str, str]) -> None:
+    """Warn of a cluster elsewhere that anybody may use, and of a token that others may read.
+
+    Parameters
+    ----------
+    address : str
+        Of a cluster that answered.
+    variables : mapping
+        The process's environment.
+    """
+    place = address.rpartition("://")[2].partition("/")[0]
+    host = place.rpartition(":")[0].strip("[]")
+    if address == "auto" or host == "localhost" or host.startswith("127.") or host == "::1":
+        return
+    if variables.get("RAY_AUTH_MODE", "").lower() == "disabled":
+        warnings.warn(
+            f"the Ray cluster at {address} is used with RAY_AUTH_MODE=disabled: whoever reaches its ports can run code "
+            "there, and here. Keep them inside a private network, or give it a token.",
+            stacklevel=2,
+        )
+        return
+    token = Path(variables.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token")
+    if os.name == "posix" and not variables.get("RAY_AUTH_TOKEN") and _is_shown(token):
+        warnings.warn(f"others may read Ray's token in {token}: chmod 600 {token}", stacklevel=2)
+
+
+def _is_shown(token: Path) -> bool:
+    try:
+        return bool(token.stat().st_mode & 0o044)
+    except OSError:
+        return False
 
 
 def _token() -> str:
