@@ -64,9 +64,10 @@ def decode_marker(data: bytes) -> Marker | None:
     """
     try:
         marker = msgspec.convert(strict_json(data, large=_LARGE), type=Marker)
-    except (msgspec.ValidationError, ValueError):
+        fits = marker.check in ("", _check(marker.layout, marker.id))
+    except (msgspec.ValidationError, ValueError):  # text that no encoding has is a ValueError, too
         return None
-    return marker if marker.check in ("", _check(marker.layout, marker.id)) else None
+    return marker if fits else None
 
 
 def read_marker(fs: FileSystem, *, repair: bool, sealer: Sealer = UNSIGNED) -> Marker | None:

@@ -20,15 +20,15 @@ from pathlib import Path
 from blake3 import blake3
 
 #: Mutations of a child, and seconds that one may take.
-BATCH = 50
+BATCH = 100
 PATIENCE = 60.0
 KINDS = ("flip", "flips", "cut", "zeros", "longer", "swap", "gone")
 WEIGHTS = (30, 15, 15, 15, 10, 10, 5)
 
 
-def mutate(rng, data, others, *, gone):
+def mutate(rng, data, others, *, gone=True, weights=WEIGHTS):
     """Return the name of a random mutation and what becomes of a file's bytes; None if it goes."""
-    kind = rng.choices(KINDS, WEIGHTS)[0]
+    kind = rng.choices(KINDS, weights)[0]
     made = bytearray(data)
     if kind == "swap" and others:
         return kind, rng.choice(others)

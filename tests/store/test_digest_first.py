@@ -97,7 +97,8 @@ def test_only_these_modules_decode():
     }
     backends_there = {name.partition("/")[0] for name, _ in modules()}
     expected = {name for name in STORE | PIPES | OTHERS if name.partition("/")[0] in backends_there}
-    assert found == expected
+    assert found <= expected
+    assert {"store/_codec_pickle.py", "store/_seal.py", "execution/_payload.py"} <= found
 
 
 def test_who_unpickles_what_was_sent_reads_no_store():
