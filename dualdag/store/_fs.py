@@ -15,7 +15,7 @@ from typing import Any, Concatenate, NamedTuple, ParamSpec, Protocol, TypeVar, c
 
 from dualdag.errors import StoreError
 from dualdag.store._bounds import LINK, Bounds
-from dualdag.store._machine import current, no_link
+from dualdag.store._machine import current
 
 __all__ = ["READ_ONLY", "Buffers", "Entry", "FileSystem", "LocalFolder", "describe", "explained", "numbered",
            "open_filesystem", "shown"]  # fmt: skip
@@ -327,7 +327,7 @@ class LocalFolder:
     def pieces(self, path: str) -> Iterator[bytes]:
         """Yield a file's bytes in pieces."""
         try:
-            with open(self._inside(path), "rb", buffering=0, opener=no_link) as file:
+            with current().open(self._inside(path)) as file:
                 while piece := file.read(_PIECE):
                     yield piece
         except OSError as error:

@@ -1,8 +1,9 @@
-"""What a store in a folder asks of the operating system, in one place: tests put another here that fails."""
+"""What stores ask of the operating system, and of fsspec, in one place: tests put another here that fails."""
 
 from __future__ import annotations
 
 import os
+from typing import Any, BinaryIO
 
 __all__ = ["Machine", "current", "no_link", "put_in_place"]
 
@@ -65,6 +66,10 @@ class Machine:
         with open(path, "rb", buffering=0, opener=no_link) as file:
             return file.readall()
 
+    def open(self, path: str) -> BinaryIO:
+        """Open a file for reading, without a buffer."""
+        return open(path, "rb", buffering=0, opener=no_link)
+
     def size(self, path: str) -> int:
         """Return a file's size."""
         return os.stat(path).st_size
@@ -84,17 +89,21 @@ class Machine:
                     continue
         return found
 
+    def filesystem(self, fs: Any) -> Any:
+        """Return what is to be called in place of a filesystem of fsspec."""
+        return fs
+
 
 _in_place = Machine()
 
 
 def current() -> Machine:
-    """Return what folders call."""
+    """Return what stores call."""
     return _in_place
 
 
 def put_in_place(machine: Machine) -> Machine:
-    """Let folders call `machine` from now on; return what they called before.
+    """Let stores that are opened from now on call `machine`; return what they called before.
 
     Parameters
     ----------

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from dualdag.errors import StoreError
 from dualdag.store._fs import Buffers, Entry, FileSystem, explained, shown
+from dualdag.store._machine import current
 
 __all__ = ["open_remote"]
 
@@ -299,7 +300,7 @@ def open_remote(url: str, options: Mapping[str, Any]) -> FileSystem:
         raise StoreError(f"store {shown(url)} needs a package that is not installed: {line}") from error
     except Exception as error:  # what a protocol raises for a URL it can't use is its own affair
         raise StoreError(f"store {shown(url)}: can't open {protocol}://; {error}") from error
-    return AnyFileSystem(url, fs, root)
+    return AnyFileSystem(url, current().filesystem(fs), root)
 
 
 def _pip_line(text: str) -> str | None:

@@ -1,0 +1,333 @@
+"""Tries an operation on a store with a fault at each of its steps, and what a fresh process finds then."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import dualdag as dag
+from dualdag.errors import DualdagError
+from dualdag.testing._faults import CHANGES, CRASHED, CRASHES, FaultFS, Killed
+
+__all__ = ["Operation", "Place", "Tally", "sweep", "table"]
+
+#: Seconds after which a child counts as one that hangs.
+_PATIENCE = 120.0
+_FORKS = hasattr(os, "fork")
+_ONLY: dict[str, Collection[str]] = {
+    "before": CHANGES,
+    "after": CHANGES,
+    "torn": frozenset({"write", "put", "put if absent"}),
+    "lost answer": CHANGES,
+    "asked twice": frozenset({"link", "put if absent"}),
+    "stale list": frozenset({"list"}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an operation is tried: empty at first.
+
+    Parameters
+    ----------
+    url : str
+        Of the store.
+    folder : Path
+        Of this machine, for what is noted beside the store.
+    durable : bool
+        Whether the store is opened so that it syncs.
+    links : bool
+        Whether its folders have hard links.
+    whole : bool
+        Whether what has its name there is whole, wherever its writer was stopped. Where it is not, warnings of
+        damaged files are to be expected.
+    tears : bool
+        Whether a write can be stopped in the middle.
+    forgets : bool
+        Whether another process sees what one wrote there; what lies in a process's own memory ends with it.
+    """
+
+    url: str
+    folder: Path
+    durable: bool = False
+    links: bool = True
+    whole: bool = True
+    tears: bool = True
+    forgets: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What is done to a store while something fails, and what must hold from then on.
+
+    Parameters
+    ----------
+    name : str
+        What it is called in the table.
+    act : callable
+        Takes a `Place` and does it; raises AssertionError where it ends well with a wrong answer.
+    check : callable
+        Takes the same `Place`, in a fresh process and with nothing failing: what must hold after a crash at any
+        step, after the operation was refused, and after it went well.
+    prepare : callable, optional
+        Makes of the empty place what the operation starts from.
+    """
+
+    name: str
+    act: Callable[[Place], object]
+    check: Callable[[Place], object]
+    prepare: Callable[[Place], object] | None = None
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of one operation at one place under one fault.
+
+    Attributes
+    ----------
+    place, operation, fault : str
+        Which.
+    steps : int
+        How many steps it took that the fault can happen at.
+    tried, survived : int
+        Points that were tried; those after which all was right.
+    failures : list of str
+        What was wrong after the others.
+    """
+
+    place: str
+    operation: str
+    fault: str
+    steps: int = 0
+    tried: int = 0
+    survived: int = 0
+    failures: list[str] = field(default_factory=list)
+
+
+def sweep(
+    operation: Operation,
+    place: Callable[[Path], Place],
+    fault: str,
+    *,
+    name: str = "",
+    sample: int | None = None,
+    seed: int = 0,
+) -> Tally:
+    """Try an operation with a fault at each of its steps, or at some of them.
+
+    Each point has an empty place of its own.  A child does the operation and ends at the step, or is told that it
+    failed; another child then checks.
+
+    Parameters
+    ----------
+    operation : Operation
+        What is done.
+    place : callable
+        Takes an empty folder of this machine and returns an empty `Place`.
+    fault : str
+        See `FaultFS`.
+    name : str
+        What the place is called in the table.
+    sample : int, optional
+        How many steps are tried; all, without it.
+    seed : int
+        Chooses which.
+    """
+    _warm()
+    tally = Tally(name, operation.name, fault)
+    told = _once(operation, place, fault, None)
+    tally.steps = told.steps
+    if told.wrong:
+        tally.tried = 1
+        tally.failures.append(f"{name}, {operation.name}, without a fault: {told.wrong}")
+        return tally
+    if fault == "torn" and not told.place.tears:
+        tally.steps = 0
+    for k in _points(tally.steps, sample, f"{seed} {name} {operation.name} {fault}"):
+        told = _once(operation, place, fault, k)
+        # Threads write journals and batches by the clock: no two runs take quite the same steps.
+        if told.hit or told.wrong:
+            tally.tried += 1
+            if told.wrong:
+                tally.failures.append(f"{name}, {operation.name}, {fault} at step {k}: {told.wrong}")
+            else:
+                tally.survived += 1
+    return tally
+
+
+@cache
+def _warm() -> None:
+    """Load here, once, what each child would load."""
+    with tempfile.TemporaryDirectory() as folder:
+        dag.run(_nothing(), backend="sync", store=folder, progress="off")
+
+
+@dag.task(persist=True)
+def _nothing() -> bytes:
+    return b""
+
+
+def _points(steps: int, sample: int | None, seed: str) -> Iterable[int]:
+    if sample is None or sample >= steps:
+        return range(steps)
+    # Spread over the whole, and another one of each part with each seed.
+    chosen = random.Random(seed)  # noqa: S311 - no secret
+    return [
+        chosen.randrange(k * steps // sample, max((k + 1) * steps // sample, k * steps // sample + 1))
+        for k in range(sample)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What became of one point."""
+
+    place: Place
+    steps: int = 0
+    hit: bool = False
+    wrong: str = ""
+
+
+def _once(operation: Operation, where: Callable[[Path], Place], fault: str, at: int | None) -> _Told:
+    folder = Path(tempfile.mkdtemp(prefix="dualdag-point-"))
+    try:
+        place = where(folder)
+        return _point(operation, place, fault, at)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _point(operation: Operation, place: Place, fault: str, at: int | None) -> _Told:
+    exits = _FORKS and not place.forgets
+    told = _Told(place)
+
+    def first() -> dict[str, object]:
+        nonlocal told
+        told = _act(operation, place, fault, at, exits)
+        if place.forgets:
+            operation.check(place)
+        return {"steps": told.steps, "hit": told.hit}
+
+    status, found, said = _apart(first, place.folder / "first")
+    if status == CRASHED:
+        told = replace(told, hit=True)
+    elif status != 0:
+        return replace(told, wrong=f"it ended with status {status}: {said}")
+    else:
+        told = replace(told, steps=int(found.get("steps", 0)), hit=bool(found.get("hit")))
+    if place.forgets:
+        return told
+    status, _, said = _apart(lambda: operation.check(place), place.folder / "then")
+    return told if status == 0 else replace(told, wrong=f"what came after it ended with status {status}: {said}")
+
+
+def _act(operation: Operation, place: Place, fault: str, at: int | None, exits: bool) -> _Told:
+    if operation.prepare is not None:
+        operation.prepare(place)
+    with FaultFS(at=at, fault=fault, only=_ONLY.get(fault), exits=exits, links=place.links) as faults:
+        try:
+            operation.act(place)
+        except (Killed, DualdagError):
+            # Refused, it says what it could not do; anything else that is raised would be no answer.
+            if at is None or at >= len(faults.steps):
+                raise
+    return _Told(place, len(faults.steps), at is not None and at < len(faults.steps))
+
+
+def _apart(do: Callable[[], object], report: Path) -> tuple[int, dict[str, Any], str]:
+    """Return how a child ended that did it, what it returned, and what it said."""
+    if not _FORKS:
+        return _here(do)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    pid = os.fork()
+    if pid == 0:
+        _child(do, report)
+    status = _wait(pid)
+    said = report.read_text(encoding="utf-8", errors="replace") if report.exists() else ""
+    answer = report.with_suffix(".json")
+    found = json.loads(answer.read_text()) if status == 0 and answer.exists() else {}
+    return status, found, said[-2000:]
+
+
+def _here(do: Callable[[], object]) -> tuple[int, dict[str, Any], str]:
+    try:
+        found = do()
+    except Exception:  # noqa: BLE001 - told of by whoever asked
+        return 1, {}, traceback.format_exc()[-2000:]
+    return 0, found if isinstance(found, dict) else {}, ""
+
+
+def _child(do: Callable[[], object], report: Path) -> None:
+    status = 1
+    try:
+        file = os.open(report, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        os.dup2(file, 1)
+        os.dup2(file, 2)
+        # Indexes of stores elsewhere lie there: each point is another machine.
+        os.environ["XDG_CACHE_HOME"] = str(report.parent / "caches" / report.name)
+        found = do()
+        if isinstance(found, dict):
+            report.with_suffix(".json").write_text(json.dumps(found))
+        status = 0
+    except BaseException:  # noqa: BLE001 - told of by the parent
+        os.write(2, traceback.format_exc().encode())
+    finally:
+        os._exit(status)
+
+
+def _wait(pid: int) -> int:
+    pause, deadline = 0.001, time.monotonic() + _PATIENCE
+    while True:
+        found, status = os.waitpid(pid, os.WNOHANG)
+        if found:
+            return os.waitstatus_to_exitcode(status)
+        if time.monotonic() > deadline:
+            os.kill(pid, signal.SIGKILL)
+            deadline += _PATIENCE
+        time.sleep(pause)
+        pause = min(pause * 1.2, 0.02)
+
+
+def table(tallies: Iterable[Tally]) -> str:
+    """Return a table of points that were tried and survived.
+
+    Parameters
+    ----------
+    tallies : iterable of Tally
+        As `sweep` gave them.
+
+    Examples
+    --------
+    >>> print(table([Tally("folder", "a run", "before", 3, 3, 3), Tally("folder", "a run", "EIO", 9, 2, 1)]))
+    | place | operation | crash points | survived | faults | survived |
+    |---|---|---|---|---|---|
+    | folder | a run | 3 | 3 | 2 | 1 |
+    | all | | 3 | 3 | 2 | 1 |
+    """
+    rows: dict[tuple[str, str], list[int]] = {}
+    total = [0, 0, 0, 0]
+    for tally in tallies:
+        counts = rows.setdefault((tally.place, tally.operation), [0, 0, 0, 0])
+        start = 0 if tally.fault in CRASHES else 2
+        for into in (counts, total):
+            into[start] += tally.tried
+            into[start + 1] += tally.survived
+    lines = ["| place | operation | crash points | survived | faults | survived |", "|---|---|---|---|---|---|"]
+    lines += [
+        f"| {place} | {operation} | {' | '.join(map(str, counts))} |" for (place, operation), counts in rows.items()
+    ]
+    lines.append(f"| all | | {' | '.join(map(str, total))} |")
+    return "\n".join(lines)
