@@ -26,6 +26,16 @@ def pytest_configure() -> None:
     os.environ["PYTHONPATH"] = os.pathsep.join([*ours, *(str(Path(p).resolve()) for p in given if p)])
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--full", action="store_true", help="all seeds and points of the faults, in place of a sample")
+
+
+@pytest.fixture(scope="session")
+def full(request: pytest.FixtureRequest) -> bool:
+    """Say whether all seeds and points of the faults are asked for."""
+    return bool(request.config.getoption("--full", default=False))
+
+
 @pytest.fixture(autouse=True)
 def own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Run the test in its own folder, and put the settings back after it."""

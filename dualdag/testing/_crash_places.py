@@ -5,10 +5,10 @@ from __future__ import annotations
 import importlib.util
 import subprocess
 import sys
-import urllib.request
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -53,14 +53,20 @@ PLACES: Mapping[str, Callable[[Path], Place]] = {
 
 
 def at_url(url: str) -> Callable[[Path], Place]:
-    """Return what makes places below a URL that many processes reach.
+    """Return what makes places below a URL, as far as the URL tells what they are like.
 
     Parameters
     ----------
     url : str
         Of an empty place; what is tried there stays there.
     """
-    return lambda folder: Place(f"{url.rstrip('/')}/{uuid.uuid4().hex}", folder, tears=False)
+    here = "://" not in url or url.startswith(("file://", "local://"))
+
+    def make(folder: Path) -> Place:
+        where = f"{url.rstrip('/')}/{uuid.uuid4().hex}"
+        return Place(where, folder, tears=here, forgets=url.startswith("memory://"))
+
+    return make
 
 
 def has_s3() -> bool:
@@ -75,13 +81,21 @@ def s3_server() -> Iterator[dict[str, Any]]:
     It is moto's, in a process of its own: those who are tried fork, and die.
     """
     command = [sys.executable, "-c", _SERVER]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:  # noqa: S603 - ours
         assert server.stdout is not None
         host, port = server.stdout.readline().split()
         try:
             yield {"endpoint_url": f"http://{host}:{port}", "key": "k", "secret": "s"}
         finally:
             server.kill()
+
+
+def _make_bucket(server: str, name: str) -> None:
+    # Not by s3fs: its thread must not be there yet when children fork.
+    connection = HTTPConnection(server.removeprefix("http://"))
+    connection.request("PUT", f"/{name}", headers={"Authorization": "AWS4-HMAC-SHA256 Credential=k/1/us-east-1/s3/x"})
+    assert connection.getresponse().status == 200
+    connection.close()
 
 
 @contextmanager
@@ -91,9 +105,7 @@ def s3_place() -> Iterator[Callable[[Path], Place]]:
 
     before = conf.get("s3")
     with s3_server() as options:
-        request = urllib.request.Request(f"{options['endpoint_url']}/crashes", method="PUT")
-        with urllib.request.urlopen(request):
-            pass
+        _make_bucket(options["endpoint_url"], "crashes")
         conf["s3"] = options
         try:
             yield at_url("s3://crashes")

@@ -11,15 +11,17 @@ import sys
 import tempfile
 import time
 import traceback
+import warnings
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import dualdag as dag
 from dualdag.errors import DualdagError
-from dualdag.testing._faults import CHANGES, CRASHED, CRASHES, FaultFS, Killed
+from dualdag.testing._faults import CHANGES, CRASHED, CRASHES, ERRORS, FaultFS, Killed
 
 __all__ = ["Operation", "Place", "Tally", "sweep", "table"]
 
@@ -119,13 +121,13 @@ class Tally:
 def sweep(
     operation: Operation,
     place: Callable[[Path], Place],
-    fault: str,
     *,
     name: str = "",
+    faults: Iterable[str] = (*CRASHES, *ERRORS),
     sample: int | None = None,
     seed: int = 0,
-) -> Tally:
-    """Try an operation with a fault at each of its steps, or at some of them.
+) -> list[Tally]:
+    """Try an operation with faults at each of its steps, or at some of them; return one tally for each fault.
 
     Each point has an empty place of its own.  A child does the operation and ends at the step, or is told that it
     failed; another child then checks.
@@ -136,35 +138,58 @@ def sweep(
         What is done.
     place : callable
         Takes an empty folder of this machine and returns an empty `Place`.
-    fault : str
-        See `FaultFS`.
     name : str
         What the place is called in the table.
+    faults : iterable of str
+        See `FaultFS`.
     sample : int, optional
-        How many steps are tried; all, without it.
+        How many points are tried of crashes, and how many of other faults; all, without it.
     seed : int
         Chooses which.
     """
     _warm()
-    tally = Tally(name, operation.name, fault)
-    told = _once(operation, place, fault, None)
-    tally.steps = told.steps
+    told = _once(operation, place, "before", None)
+    tallies = {fault: Tally(name, operation.name, fault) for fault in faults}
     if told.wrong:
-        tally.tried = 1
-        tally.failures.append(f"{name}, {operation.name}, without a fault: {told.wrong}")
-        return tally
-    if fault == "torn" and not told.place.tears:
-        tally.steps = 0
-    for k in _points(tally.steps, sample, f"{seed} {name} {operation.name} {fault}"):
-        told = _once(operation, place, fault, k)
-        # Threads write journals and batches by the clock: no two runs take quite the same steps.
-        if told.hit or told.wrong:
-            tally.tried += 1
-            if told.wrong:
-                tally.failures.append(f"{name}, {operation.name}, {fault} at step {k}: {told.wrong}")
-            else:
-                tally.survived += 1
-    return tally
+        return [Tally(name, operation.name, "none", 0, 1, 0, [f"{name}, {operation.name}, no fault: {told.wrong}"])]
+    for fault, tally in tallies.items():
+        tally.steps = 0 if fault == "torn" and not told.tears else sum(_counts(fault, one) for one in told.steps)
+    for fault, k in _points(tallies.values(), sample, f"{seed} {name} {operation.name}"):
+        _try(operation, place, tallies[fault], k)
+    return list(tallies.values())
+
+
+def _try(operation: Operation, place: Callable[[Path], Place], tally: Tally, k: int) -> None:
+    told = _once(operation, place, tally.fault, k)
+    # Threads write journals and batches by the clock: no two runs take quite the same steps.
+    if not told.hit and not told.wrong:
+        return
+    tally.tried += 1
+    if told.wrong:
+        tally.failures.append(f"{tally.place}, {tally.operation}, {tally.fault} at step {k}: {told.wrong}")
+    else:
+        tally.survived += 1
+
+
+def _counts(fault: str, operation: str) -> bool:
+    return fault not in _ONLY or operation in _ONLY[fault]
+
+
+def _points(tallies: Iterable[Tally], sample: int | None, seed: str) -> list[tuple[str, int]]:
+    chosen = random.Random(seed)  # noqa: S311 - no secret
+    crashes: list[tuple[str, int]] = []
+    errors: list[tuple[str, int]] = []
+    for tally in tallies:
+        (crashes if tally.fault in CRASHES else errors).extend((tally.fault, k) for k in range(tally.steps))
+    return [point for every in (crashes, errors) for point in _some(every, sample, chosen)]
+
+
+def _some(every: list[tuple[str, int]], sample: int | None, chosen: random.Random) -> list[tuple[str, int]]:
+    if sample is None or sample >= len(every):
+        return every
+    # One of each part, so that they lie over the whole.
+    bounds = [k * len(every) // sample for k in range(sample + 1)]
+    return [every[chosen.randrange(first, last)] for first, last in pairwise(bounds)]
 
 
 @cache
@@ -179,23 +204,12 @@ def _nothing() -> bytes:
     return b""
 
 
-def _points(steps: int, sample: int | None, seed: str) -> Iterable[int]:
-    if sample is None or sample >= steps:
-        return range(steps)
-    # Spread over the whole, and another one of each part with each seed.
-    chosen = random.Random(seed)  # noqa: S311 - no secret
-    return [
-        chosen.randrange(k * steps // sample, max((k + 1) * steps // sample, k * steps // sample + 1))
-        for k in range(sample)
-    ]
-
-
 @dataclass(frozen=True, slots=True)
 class _Told:
     """What became of one point."""
 
-    place: Place
-    steps: int = 0
+    tears: bool
+    steps: list[str] = field(default_factory=list)
     hit: bool = False
     wrong: str = ""
 
@@ -211,7 +225,7 @@ def _once(operation: Operation, where: Callable[[Path], Place], fault: str, at: 
 
 def _point(operation: Operation, place: Place, fault: str, at: int | None) -> _Told:
     exits = _FORKS and not place.forgets
-    told = _Told(place)
+    told = _Told(place.tears)
 
     def first() -> dict[str, object]:
         nonlocal told
@@ -226,7 +240,7 @@ def _point(operation: Operation, place: Place, fault: str, at: int | None) -> _T
     elif status != 0:
         return replace(told, wrong=f"it ended with status {status}: {said}")
     else:
-        told = replace(told, steps=int(found.get("steps", 0)), hit=bool(found.get("hit")))
+        told = replace(told, **found)
     if place.forgets:
         return told
     status, _, said = _apart(lambda: operation.check(place), place.folder / "then")
@@ -236,14 +250,16 @@ def _point(operation: Operation, place: Place, fault: str, at: int | None) -> _T
 def _act(operation: Operation, place: Place, fault: str, at: int | None, exits: bool) -> _Told:
     if operation.prepare is not None:
         operation.prepare(place)
-    with FaultFS(at=at, fault=fault, only=_ONLY.get(fault), exits=exits, links=place.links) as faults:
+    only = _ONLY.get(fault) if at is not None else None
+    with FaultFS(at=at, fault=fault, only=only, exits=exits, links=place.links) as faults:
         try:
             operation.act(place)
         except (Killed, DualdagError):
             # Refused, it says what it could not do; anything else that is raised would be no answer.
             if at is None or at >= len(faults.steps):
                 raise
-    return _Told(place, len(faults.steps), at is not None and at < len(faults.steps))
+    hit = at is not None and at < len(faults.steps)
+    return _Told(place.tears, [step.operation for step in faults.steps] if at is None else [], hit)
 
 
 def _apart(do: Callable[[], object], report: Path) -> tuple[int, dict[str, Any], str]:
@@ -276,6 +292,8 @@ def _child(do: Callable[[], object], report: Path) -> None:
         file = os.open(report, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         os.dup2(file, 1)
         os.dup2(file, 2)
+        # What warns on the way is no error, whatever the parent makes of warnings.
+        warnings.simplefilter("default")
         # Indexes of stores elsewhere lie there: each point is another machine.
         os.environ["XDG_CACHE_HOME"] = str(report.parent / "caches" / report.name)
         found = do()

@@ -1,4 +1,4 @@
-"""`--full`: all seeds, in place of a sample."""
+"""Engines that are installed, and drivers to strike."""
 
 from __future__ import annotations
 
@@ -12,10 +12,6 @@ from tests.faults import rig
 ENGINES = {"processes": "", "dask": "distributed", "ray": "ray"}
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--full", action="store_true", help="all seeds of the faults")
-
-
 @pytest.fixture(params=list(ENGINES))
 def engine(request: pytest.FixtureRequest) -> str:
     """Return the name of an engine that is installed."""
@@ -23,12 +19,6 @@ def engine(request: pytest.FixtureRequest) -> str:
     if needs and importlib.util.find_spec(needs) is None:
         pytest.skip(f"{needs} is not installed")
     return request.param
-
-
-@pytest.fixture(scope="session")
-def full(request: pytest.FixtureRequest) -> bool:
-    """Say whether all seeds are asked for."""
-    return bool(request.config.getoption("--full", default=False))
 
 
 @pytest.fixture

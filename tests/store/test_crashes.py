@@ -1,85 +1,64 @@
-"""A run that ends at any step of what it does to its store is resumed by the next one."""
+"""Whatever fails at any step of what is done to a store, the next process finds all that was recorded.
+
+A sample by default; every point with ``--full``, which prints the table of points tried and survived.
+"""
 
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import pytest
 
-import dualdag as dag
-from dualdag.testing import FaultFS
-from dualdag.testing._faults import CRASHED
+from dualdag.testing._crash_operations import OPERATIONS
+from dualdag.testing._crash_places import PLACES, has_s3, s3_place
+from dualdag.testing._crashes import sweep, table
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+pytestmark = [
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="those who are stopped are forks"),
+    pytest.mark.filterwarnings("ignore:This process:DeprecationWarning"),
+    pytest.mark.timeout(0),
+]
 
-
-@dag.task
-def mix(name, marks, values):
-    with Path(marks).open("a") as file:
-        file.write(f"{name}\n")
-    return (sum(values) * 31 + name) % 1_000_003
-
-
-def graph(marks):
-    """Return 20 nodes, each of which takes two before it; the last is an artifact."""
-    kept = mix.options(persist=True)
-    nodes = [kept(0, marks, [1]), kept(1, marks, [2])]
-    for name in range(2, 20):
-        nodes.append(kept(name, marks, nodes[-2:]))
-    return nodes[-1].artifact("last")
+#: Of each operation, at the most so many crash points and so many with another fault are tried by default.
+SAMPLE = {"folder": 3, "folder without hard links": 2, "memory": 2}
+#: Even the whole has samples there: each point takes seconds.
+SAMPLE_OF_S3 = 12
 
 
-def in_a_child(do):
-    """Return the exit status of a fork that does it."""
-    pid = os.fork()
-    if pid == 0:
-        status = 1
-        try:
-            do()
-            status = 0
-        finally:
-            os._exit(status)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+@pytest.fixture(scope="module")
+def tallies(request):
+    """Return what the tests of this module tried; shown at the end of a full run."""
+    found = []
+    yield found
+    if request.config.getoption("--full", default=False):
+        reporter = request.config.pluginmanager.get_plugin("terminalreporter")
+        reporter.write_line("\n" + table(found))
 
 
-def answer():
-    values = [31 % 1_000_003, (2 * 31 + 1) % 1_000_003]
-    for name in range(2, 20):
-        values.append((sum(values[-2:]) * 31 + name) % 1_000_003)
-    return values[-1]
+def hold(operation, place, tallies, **options):
+    found = sweep(OPERATIONS[operation], place, **options)
+    tallies += found
+    failures = [failure for tally in found for failure in tally.failures]
+    assert not failures, "\n\n".join(failures)
+    assert sum(tally.survived for tally in found)
 
 
-def begun(marks):
-    return marks.read_text().split() if marks.exists() else []
+@pytest.mark.parametrize("operation", list(OPERATIONS))
+@pytest.mark.parametrize("place", list(PLACES))
+def test_faults_at_every_step(place, operation, tallies, full):
+    hold(operation, PLACES[place], tallies, name=place, sample=None if full else SAMPLE.get(place, 1))
 
 
-def run(folder):
-    return dag.run(graph(str(folder / "marks")), backend="sync", store=folder / "store", progress="off")
+@pytest.fixture(scope="module")
+def s3():
+    if not has_s3():
+        pytest.skip("s3fs and moto are not installed")
+    with s3_place() as place:
+        yield place
 
 
-@pytest.mark.parametrize("fault", ["before", "torn", "after"])
-def test_every_step_of_a_run_in_a_folder(fault, tmp_path):
-    tried = 0
-    for k in range(10_000):
-        folder = tmp_path / f"{k}"
-        folder.mkdir()
-
-        def first(folder=folder, k=k):
-            with FaultFS(at=k, fault=fault) as faults:
-                run(folder)
-            assert k >= len(faults.steps)
-
-        status = in_a_child(first)
-        if status == 0:
-            break
-        assert status == CRASHED, k
-        tried += 1
-
-        def second(folder=folder):
-            assert run(folder) == answer()
-
-        assert in_a_child(second) == 0, k
-        again = len(begun(folder / "marks")) - 20
-        assert again <= 1, (k, again)
-    assert tried > 100
+@pytest.mark.parametrize("operation", list(OPERATIONS))
+def test_faults_on_s3(operation, s3, tallies, full):
+    if not full and operation != "publish a version":
+        pytest.skip("part of --full")
+    hold(operation, s3, tallies, name="S3 (moto)", sample=SAMPLE_OF_S3 if full else 1)
