@@ -133,6 +133,13 @@ class Plan:
         """A row for each node that is listed, inputs before their users."""
         return _Rows(self)
 
+    @property
+    def upcoming(self) -> dict[str, datetime | None]:
+        """When the clock makes each artifact due that was looked at, by name; None where it has no say."""
+        from dualdag.planning._due import upcoming
+
+        return upcoming(self)
+
     def action(self, position: int) -> str:
         """Return the action of the node at a position; empty where it is not listed."""
         return ACTIONS[self.actions[position]]

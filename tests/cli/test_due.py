@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -44,6 +45,7 @@ double(3).artifact("by-hand", cadence="manual")
 double(4).artifact("ice", cadence="frozen")
 text(double(5)).artifact("morning", cadence="0 6 * * *", tz="Europe/Berlin")
 """
+ROOT = Path(__file__).resolve().parents[2]
 MONDAY = datetime(2026, 3, 2, 8, tzinfo=UTC)
 
 
@@ -343,3 +345,41 @@ def test_ls_and_show_tell_when():
     assert "in 1 min" in listed
     assert "on change" in listed
     assert "in 6 d" in text
+
+
+def page(mark):
+    """Return a block of the manual that shows what is printed."""
+    text = (ROOT / "docs" / "cadence.md").read_text()
+    return re.search(rf"<!-- {mark} -->\n```text\n(.*?)```\n", text, re.DOTALL)[1]
+
+
+def test_the_manual_shows_what_is_printed(monkeypatch):
+    flow = re.search(r'```python title="flow.py"\n(.*?)```\n', (ROOT / "docs" / "cadence.md").read_text(), re.DOTALL)[1]
+    Path("flow.py").write_text(flow)
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    try:
+        call(MONDAY)
+        assert call(MONDAY + timedelta(minutes=1)).stdout == page("due")
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+def test_the_manual_shows_the_schedules(monkeypatch):
+    flow = re.search(r'```python title="flow.py"\n(.*?)```\n', (ROOT / "docs" / "cadence.md").read_text(), re.DOTALL)[1]
+    Path("flow.py").write_text(flow)
+    here = str(Path.cwd())
+    monkeypatch.delenv("PYTHONPATH")
+    monkeypatch.setattr(sys, "executable", f"{here}/.venv/bin/python")
+
+    def schedule(*arguments):
+        result = CliRunner().invoke(cli, ["schedule", "flow.py", *arguments])
+        assert result.exit_code == 0, result.output
+        return re.sub(
+            r"dualdag-flow-[0-9a-f]{6}", "dualdag-flow-5be1ac", result.stdout.replace(here, "/home/ada/sales")
+        )
+
+    assert schedule("--to", "cron", "--tz", "UTC") == page("cron")
+    units = schedule("--to", "systemd", "report")
+    assert units == page("service") + "\n" + page("timer")
