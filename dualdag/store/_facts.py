@@ -50,10 +50,21 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Batch(msgspec.Struct, frozen=True):
-    """Records that share one file, and further trace keys of results recorded before."""
+    """Records that share one file, and further trace keys of results recorded before.
+
+    Parameters
+    ----------
+    records : list of Record
+        What ended.
+    aliases : list of (bytes, Record)
+        Further trace keys.
+    parts : list of (int, bytes)
+        Of a pack: numbers of the batches that it holds, with a few bytes of their checksums.
+    """
 
     records: list[Record]
     aliases: list[tuple[bytes, Record]]
+    parts: list[tuple[int, bytes]] = []
 
 
 class Fact(msgspec.Struct, frozen=True):

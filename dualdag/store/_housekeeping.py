@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import time
 from typing import TYPE_CHECKING, cast
 
 from dualdag.config import parse_bytes
@@ -68,7 +70,9 @@ class Housekeeping(Published):
         0
         """
         from dualdag.store._gc import Collected, collect
+        from dualdag.store._leases import place_time
         from dualdag.store._mark import Limits
+        from dualdag.store._packs import pack_batches
 
         if keep is not None and keep < 1:
             raise ConfigError(f"keep={keep!r}: at least one version of each artifact stays.")
@@ -87,7 +91,11 @@ class Housekeeping(Published):
             return Limits(keep, None if age is None else results, results, _before(now, waits), size)
 
         # What is not accepted is no garbage: somebody else may have the key.
-        return collect(self._believing(), limits=limits, dry_run=dry_run)
+        found = collect(self._believing(), limits=limits, dry_run=dry_run)
+        now = time.time() if dry_run else place_time(self._fs) or time.time()
+        # What is put in the place of records is signed as they are.
+        batches = pack_batches(self, limits(now).objects_from, now, dry_run=dry_run)
+        return dataclasses.replace(found, batches=batches)
 
     def sizes(self) -> tuple[Space, ...]:
         """Return what each artifact takes: bytes that deleting it would free, and those that others share."""

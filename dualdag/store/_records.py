@@ -13,7 +13,8 @@ from dualdag.errors import CorruptObjectError, UntrustedRecordError
 from dualdag.store._facts import Batch, Record, Unstable
 from dualdag.store._fs import FileSystem, numbered, shown
 from dualdag.store._index import Index, IndexLostError
-from dualdag.store._seal import HEAD
+from dualdag.store._packs import part_of
+from dualdag.store._seal import HEAD, REFUSED
 from dualdag.store._sealer import UNSIGNED, Sealer, warn_of_refused
 from dualdag.store._superseding import Superseding
 
@@ -22,6 +23,8 @@ __all__ = ["Records"]
 R = TypeVar("R")
 #: Batches lie in folders of so many, so that a refresh lists the newest folder only.
 _FOLDER = 1000
+#: Seconds after which a number is not taken for free without another look.
+_STALE = 60.0
 _NOTHING = Batch([], [])
 
 
@@ -56,6 +59,7 @@ class Records:
         self._lock = threading.RLock()
         self._superseding = Superseding(fs, index, lookups, sealer)
         self._unstable: set[bytes] | None = None
+        self._looked = 0.0
         self._check_index()
         self._catch_up()
 
@@ -81,7 +85,9 @@ class Records:
     def _check_index(self) -> None:
         """Empty the index if the store is not the one it was filled from: put back from a copy, say."""
         newest = self._index.newest
-        if newest is not None and (self._fs.get(_path(newest[0])) or b"")[:HEAD] != newest[1]:
+        if newest is None or (self._fs.get(_path(newest[0])) or b"")[:HEAD] == newest[1]:
+            return
+        if not self._is_packed(*newest):
             self._index.reset()
             if self._sealer.keys:
                 warnings.warn(
@@ -90,8 +96,25 @@ class Records:
                     stacklevel=2,
                 )
 
+    def _is_packed(self, number: int, head: bytes) -> bool:
+        """Say whether a batch was brought together with others: then the index is as good as before."""
+        there = numbered(self._fs.names(_folder(number)), 12)
+        last = next((found for found in there if found >= number), None)
+        if last is None:
+            return False
+        try:
+            pack = self._sealer.unseal(self._fs.get(_path(last)) or b"", Batch, _path(last))
+        except REFUSED:
+            return False
+        return part_of(number, head) in pack.parts
+
+    def doubt(self) -> None:
+        """Look for what others wrote before the next number is taken."""
+        self._looked = float("-inf")
+
     def _catch_up(self) -> None:
         """Read the batches that the index does not know."""
+        self._looked = time.monotonic()
         while True:
             first = self._index.next
             self._lookups["listings"] += 1
@@ -104,10 +127,17 @@ class Records:
 
     def _read(self, asked: Sequence[int]) -> None:
         datas = self._fs.get_many([_path(number) for number in asked])
+        if None in datas:
+            there = set(numbered(self._fs.names(_folder(asked[0])), 12))
+            left = [number for number in asked if number in there]
+            if len(left) < len(asked) and left:
+                # A pack took their place, which may be one of those that were read too early.
+                return self._read(left)
         found = zip(asked, datas, strict=True)
         refused: list[UntrustedRecordError] = []
         self._add([(number, (data or b"")[:HEAD], self._batch(number, data, refused)) for number, data in found])
         warn_of_refused(refused, self._fs.url, "batches of records")
+        return None
 
     def _add(self, batches: Sequence[tuple[int, bytes, Batch]]) -> None:
         self._index.add(batches)
@@ -137,10 +167,14 @@ class Records:
         """Publish one batch; return for each record the one in force."""
         batch = Batch(list(records), list(aliases))
         with self._lock:
+            if time.monotonic() - self._looked > _STALE:
+                # A number that was free then may be that of a batch which was packed since.
+                self._catch_up()
             while True:
                 number = self._index.next
                 data = self._sealer.seal(batch, _path(number))
                 if self._fs.put_if_absent(_path(number), [data]):
+                    self._looked = time.monotonic()
                     break
                 self._catch_up()
                 if self._index.next == number:

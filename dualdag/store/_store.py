@@ -221,6 +221,8 @@ class Store(Housekeeping):
             self._may_write()
             journal = RunJournal(self._fs, run_id, info, sealer=self._sealer)
             wait_for_collectors(self._fs)
+            if self._opened is not None:
+                self._opened[1].doubt()
         except StoreError as error:
             # A run that finds everything in a read-only store has nothing to write but its journal.
             denied = isinstance(error.__cause__, OSError) and error.__cause__.errno in READ_ONLY
