@@ -7,7 +7,7 @@ import socket
 import time
 from typing import TYPE_CHECKING, Any
 
-from dualdag.errors import BackendError, CodecError, DualdagError
+from dualdag.errors import BackendError, CodecError, DualdagError, StoreError
 from dualdag.execution._copies import own_copy
 from dualdag.execution._failures import user_traceback
 from dualdag.execution._inputs import note_tokens, read_files
@@ -18,6 +18,7 @@ from dualdag.execution._result import Listener, RunResult, as_group
 from dualdag.execution._results import TRIES
 from dualdag.execution._run import Run, error_line, new_run_id
 from dualdag.execution._schedule import Scheduler
+from dualdag.execution._sharing import claims_for
 from dualdag.execution._versions import artifact_rows
 from dualdag.execution._work import InputMissingError
 from dualdag.execution.embedded._sync import SyncBackend
@@ -179,6 +180,7 @@ def _open_backend(run: Run, plan: Plan) -> None:
         run.session = run.backend.open(RunInfo(run.run_id, run.store, size, *_demands(run, plan)))
         run.recorder.ticking = run.session.inline
         run.opened = True
+        run.claims = claims_for(run, plan)
 
 
 def _demands(run: Run, plan: Plan) -> tuple[list[Mapping[str, Any]], list[str]]:
@@ -268,6 +270,14 @@ def _process() -> dict[str, Any]:
     return {"pid": os.getpid(), "host": socket.gethostname()}
 
 
+def _release(run: Run) -> None:
+    if run.claims is not None:
+        try:
+            run.claims.close()
+        except StoreError:
+            pass  # others see that this process has ended, or that it fell silent
+
+
 def _end(run: Run | None, journal: RunJournal, status: str, did: Mapping[str, Any], *, hard: bool) -> None:
     try:
         if run is not None:
@@ -275,5 +285,6 @@ def _end(run: Run | None, journal: RunJournal, status: str, did: Mapping[str, An
                 run.recorder.end()
             finally:
                 run.session.close(hard=hard)
+                _release(run)
     finally:
         journal.close(status, did)

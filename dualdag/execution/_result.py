@@ -19,8 +19,8 @@ class Event(NamedTuple):
     ----------
     kind : str
         ``"run-start"``, ``"plan"``, ``"start"``, ``"done"``, ``"reuse"`` (found by its inputs'
-        digests, not run), ``"failed"``, ``"retry"``, ``"version"``, ``"confirmed"``, ``"warning"``
-        or ``"run-end"``.
+        digests, not run; or made by another run), ``"waiting"`` (for another run that makes it),
+        ``"failed"``, ``"retry"``, ``"version"``, ``"confirmed"``, ``"warning"`` or ``"run-end"``.
     time : float
         Seconds since the epoch.
     position : int

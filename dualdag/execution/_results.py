@@ -224,6 +224,7 @@ class Results:
                     self._equal(one)
             else:
                 self._differs(one)
+            self.scheduler.sharing.done(i)
             if not one.waits:
                 self.state.unask(i)
 
@@ -399,8 +400,7 @@ class Results:
         i : int
             Position of the node.
         """
-        for _ in self.state.fail(i):
-            pass
+        self.scheduler.sharing.give_up([i, *self.state.fail(i)])
 
 
 def _line(error: BaseException) -> str:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from dualdag.graph import Graph
     from dualdag.hashing import FileToken
     from dualdag.planning import FileView, Plan
-    from dualdag.store import Record, RunJournal, Store, Version
+    from dualdag.store import Claims, Record, RunJournal, Store, Version
 
 __all__ = ["Policy", "Ran", "Run", "error_line", "new_run_id"]
 
@@ -99,6 +99,8 @@ class Run:
     found: set[int] = field(default_factory=set)
     written: int = 0
     alone: set[int] = field(default_factory=set)
+    claims: Claims | None = None
+    observed: dict[bytes, float] = field(default_factory=dict)
 
     def tell(self, kind: str, position: int = -1, **more: Any) -> None:
         """Tell the journal and the listeners of something.
@@ -178,7 +180,8 @@ def error_line(error: BaseException) -> str:
 
 
 #: Kinds of events that a journal holds.
-_WRITTEN = frozenset({"start", "done", "reuse", "failed", "retry", "version", "confirmed", "warning", "output"})
+_WRITTEN = frozenset({"start", "done", "reuse", "failed", "retry", "version", "confirmed", "warning", "output",
+                      "waiting"})  # fmt: skip
 
 _DEFAULT_RESOURCES: dict[str, Any] = (
     {"num_cpus": 1, "num_gpus": 0, "memory": None, "resources": {}}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from dualdag.execution._clusters import Clusters
 from dualdag.execution._protocol import Job, Step
 from dualdag.execution._results import Results
+from dualdag.execution._sharing import Sharing
 from dualdag.execution._state import FAILED, IDLE, READY, RESOLVED, RUNNING, WAITING, State
 from dualdag.hashing import action_key, combine
 from dualdag.planning import effective_key
@@ -69,6 +70,7 @@ class Scheduler:
             self.state.ask(i)
         self.results = Results(self)
         self.clusters = Clusters(self)
+        self.sharing = Sharing(self)
 
     def _release(self, number: int) -> None:
         self.run.held.discard(number)
@@ -81,25 +83,34 @@ class Scheduler:
             if self.state.phase[i] != RESOLVED:
                 self.results.skip(i)
         self.hand_on(self.state.waiting())
-        session = self.run.session
         while True:
             self._take_due()
             if self.unknown:
                 self._look_up()
-            while self.ready and self.jobs < session.window and not self.stopping:
+            while self._may_start():
                 self._start(heapq.heappop(self.ready))
             while not self.stopping and (members := self.clusters.next()):
-                self._submit(members, pooled=True)
-            if self.due or (self.unknown and not self.stopping):
+                if self.sharing.covers(members):
+                    self._submit(members, pooled=True)
+                else:
+                    self.clusters.landed(members[0])
+                    self.sharing.dissolve(members)
+            if self.due or (not self.stopping and (self.sharing.more() or self.unknown)):
                 continue
             if self._at_end():
+                self.sharing.end()
                 return
             self._wait()
+
+    def _may_start(self) -> bool:
+        if not self.ready or self.stopping:
+            return False
+        return self.jobs < self.run.session.window and not self.sharing.full
 
     def _at_end(self) -> bool:
         if self.jobs or self.run.recorder.busy:
             return False
-        return self.stopping or not (self.ready or self.delayed)
+        return self.stopping or not (self.ready or self.delayed or self.sharing.busy)
 
     def _wait(self) -> None:
         """Wait for the next outcome, the end of a batch or the end of a back-off."""
@@ -113,12 +124,17 @@ class Scheduler:
             recorder.write()
             wait = None
         settled = recorder.settled()
-        if settled or (self.ready and self.jobs < session.window and not self.stopping):
+        if settled or self._may_start():
             self.results.settle(settled)
             return
         if self.delayed and not self.stopping:
             pause = max(0.0, self.delayed[0][0] - now)
             wait = pause if wait is None else min(wait, pause)
+        if self.jobs < session.slots and not self.stopping and (others := self.sharing.pause()) is not None:
+            if not others:
+                self.sharing.look()
+                return
+            wait = others if wait is None else min(wait, others)
         if self.jobs:
             if not session.inline:
                 self.run.store.tidy()
@@ -132,7 +148,10 @@ class Scheduler:
         for outcome in outcomes:
             i = outcome.id
             self._count_off(i)
+            self.sharing.landed(i)
             self.clusters.learn(i, outcome.seconds if outcome.status == "done" else None)
+            if outcome.status == "done":
+                self.sharing.learn(i, outcome.seconds)
             if outcome.output:
                 self.run.tell("output", i, message=outcome.output)
             if outcome.status == "skipped":
@@ -200,6 +219,7 @@ class Scheduler:
             Its position.
         """
         state = self.state
+        self.sharing.landed(i)
         trace, late = self.trace(i), self.run.late
         digest = state.digest[i]
         if digest is not None and (trace in late or self.actions.get(i) in late):
@@ -259,7 +279,10 @@ class Scheduler:
         state.digest[i] = record.digest
         if record.trace != self.trace(i):
             self.run.recorder.alias(self.trace(i), record)
-        self.run.tell("reuse", i, nbytes=record.nbytes)
+        maker = self.sharing.makers.get(i)
+        made = {"message": f"made by run {maker}"} if maker else {}
+        self.run.tell("reuse", i, nbytes=record.nbytes, **made)
+        self.sharing.done(i)
         self.resolved(i)
         self.results.published(i, record)
 
@@ -274,7 +297,7 @@ class Scheduler:
 
     def _start(self, i: int) -> None:
         clusters = self.clusters
-        if self.state.phase[i] != READY or clusters.park(i) or clusters.pool(i):
+        if self.state.phase[i] != READY or clusters.park(i) or clusters.pool(i) or self.sharing.queue(i):
             return
         if self.can_start(i):
             self._submit(clusters.alone(i))
@@ -362,6 +385,7 @@ class Scheduler:
         state = self.state
         phase = state.phase
         phase[i] = WAITING
+        self.sharing.landed(i)
         opened = [i]
         stack = list(lacking)
         while stack:

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 from dualdag.config import Settings, settings
 from dualdag.store._address import SMALL
 from dualdag.store._artifacts import Artifact
+from dualdag.store._claims import Claims, open_claims
 from dualdag.store._code import pack_code
 from dualdag.store._facts import Confirmation, Record, Saved, Version
 from dualdag.store._journal import Run, RunJournal
+from dualdag.store._leases import live_leases
 from dualdag.store._store import LAYOUT, Store, open_store
 from dualdag.store._taught import dump_pickle, given_codecs, recipe, taught_safe
 from dualdag.store._verification import Problem, Verification
@@ -29,6 +31,7 @@ __all__ = [
     "LAYOUT",
     "SMALL",
     "Artifact",
+    "Claims",
     "Collected",
     "Confirmation",
     "Copied",
@@ -47,6 +50,8 @@ __all__ = [
     "dump_pickle",
     "encode_value",
     "given_codecs",
+    "live_leases",
+    "open_claims",
     "open_store",
     "open_with",
     "pack_code",

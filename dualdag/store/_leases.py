@@ -273,6 +273,9 @@ class Watch:
     def look(self) -> None:
         """See which heartbeats came since: one listing."""
         found = listed(self._fs.entries("leases"))
+        if self._seen.keys() - found.keys():
+            # A listing may miss a heartbeat that comes and the one that goes meanwhile: two don't.
+            found = listed(self._fs.entries("leases")) | found
         self._lease.note(found.pop(self._lease.run, {}))
         self.looked = now = clock()
         for run in self._seen.keys() - found.keys():
@@ -297,6 +300,8 @@ class Watch:
         epoch : int
             Of its claim.
         """
+        if run not in self._seen:
+            self.look()
         seen = self._seen.get(run)
         if seen is None:
             return False
