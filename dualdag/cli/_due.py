@@ -141,8 +141,11 @@ def _carry_out(tick: _Tick, targets: list[Node[Any]], locks: Locks, options: Map
 
 
 def _lock_folder(store: str) -> Path:
-    if "://" not in store:
-        return Path(store) / "cache" / "due"
+    from dualdag.store._bounds import leads_out
+
+    beside = Path(store) / "cache" / "due"
+    if "://" not in store and not leads_out(store, str(beside)):
+        return beside
     return user_cache_folder() / "due" / blake2b(store.encode(), digest_size=16).hexdigest()
 
 

@@ -100,10 +100,10 @@ class Handle:
         if opened is not None and opened[0] == os.getpid():
             opened[1].tidy()
 
-    def _index_places(self) -> tuple[str, list[Path]] | None:
-        """Return the name of the store and where its index may lie."""
+    def _index_places(self, file: str = "index.sqlite") -> tuple[str, list[Path]] | None:
+        """Return the name of the store and where its index may lie, or another file that may be deleted."""
         if self._marker is None:
-            self._marker = read_marker(self._fs, repair=False)
+            self._marker = read_marker(self._fs, repair=False, sealer=self._sealer)
         if self._marker is None:
             return None
         name = blake3(f"{self.url}\0{self._marker.id}{self._sealer.name}".encode()).hexdigest()[:32]
@@ -113,9 +113,8 @@ class Handle:
         # What signatures keep out of the records must not come in by an index that others can write.
         if self._fs.local is not None and not self._sealer.keys:
             beside = self._fs.local / "cache"
-            file = beside / "index.sqlite"
-            folders = folders if leads_out(self.url, str(file)) else [beside, *folders]
-        return name, [folder / "index.sqlite" for folder in folders]
+            folders = folders if leads_out(self.url, str(beside / file)) else [beside, *folders]
+        return name, [folder / file for folder in folders]
 
     def _make_index_anew(self) -> None:
         """Delete the index and fill it from the records."""

@@ -284,8 +284,7 @@ class Store(Housekeeping):
 
         if repair:
             self._may_write()
-        name, files = self._index_places() or ("", [])
-        places = name, [file.with_name("verify.sqlite") for file in files]
+        places = self._index_places("verify.sqlite") or ("", [])
         return check(self._fs, self._sealer, places, mend=repair, restart=restart, progress=progress,
                      rebuild=self._make_index_anew)  # fmt: skip
 
