@@ -34,11 +34,11 @@ def _show_runs(rows: Sequence[Run]) -> None:
         print("no runs yet: dualdag run FLOW makes one")
         return
     cells = [
-        [row.id, when_text(row.started)[:-3], seconds_text(_seconds(row)), _state(row), *_counts(row.did),
-         str(row.info.get("backend", "")), _what(row.info)]
+        [row.id, when_text(row.started)[5:-3], seconds_text(_seconds(row)), _state(row), *_counts(row.did),
+         _cut(str(row.info.get("backend", "")), 12), _what(row.info)]
         for row in rows
     ]  # fmt: skip
-    head = ["run", "began", "took", "status", "run", "reused", "failed", "bytes", "backend", "flow"]
+    head = ["run", "began", "took", "status", "run", "reused", "failed", "bytes", "on", "flow"]
     print_table(head, cells, right=[2, 4, 5, 6, 7])
     for row in rows:
         if row.did.get("error"):

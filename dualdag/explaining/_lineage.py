@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["lineage", "lineage_lines"]
 
 _MOST_INPUTS = 12
+#: Columns of a file and line.
+_PLACE = 40
 #: Nodes of a tree that are drawn, or returned, at the most.
 _MOST_NODES = 2000
 
@@ -163,6 +165,7 @@ def _lines(node: Mapping[str, Any], first: str, rest: str) -> Iterator[str]:
 def _line(node: Mapping[str, Any], most: int) -> str:
     label, text = node["label"], node.get("text", "")
     at = place_text(node["at"]) if node.get("at") else ""
+    at = at if len(at) <= _PLACE else f"...{at[3 - _PLACE :]}"
     if node["kind"] == "artifact":
         number = node.get("version")
         head = f"{label}, version {number}" if number is not None else label

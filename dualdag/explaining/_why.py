@@ -235,9 +235,10 @@ class _Explainer:
             return size, when, digest
 
         def digest(j: int) -> bytes | None:
-            if plan.actions[j] or not plan.graph.artifacts(j):
-                return plan.digest(j)
-            # Above a pinned artifact nothing is looked at: its last version is what is there.
+            known = plan.digest(j) if plan.actions[j] or not plan.graph.artifacts(j) else None
+            if known is not None or not plan.graph.artifacts(j):
+                return known
+            # One that runs first, or above a pinned one: its last version is what is there.
             last, _ = self.last(plan.graph.label(j))
             return None if last is None else last.digest
 
@@ -250,7 +251,8 @@ class _Explainer:
         last, _ = self.last(name)
         if last is None or place < 0:
             return None
-        return last.number if not self._plan.actions[place] or last.digest == self._plan.digest(place) else None
+        digest = self._plan.digest(place)
+        return last.number if digest is None or last.digest == digest else None
 
     def _own_causes(self, i: int, name: str) -> list[Cause]:
         """Return what makes a node run, as far as it lies between it and the artifacts above it."""

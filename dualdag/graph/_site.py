@@ -63,6 +63,8 @@ def caller_site(depth: int = 2) -> Site:
             site = None if _is_ours(frame) else Site(code.co_filename, frame.f_lineno, code.co_name)
             _sites[place] = site
         if site is not None:
-            return site
+            # Code is equal wherever it is written: the same module may lie in two folders.
+            code = frame.f_code
+            return site if site.file == code.co_filename else Site(code.co_filename, frame.f_lineno, code.co_name)
         frame = frame.f_back
     return UNKNOWN

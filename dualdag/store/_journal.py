@@ -212,7 +212,9 @@ def read_runs(fs: FileSystem, limit: int | None = None, sealer: Sealer = UNSIGNE
         Checks what is read.
     """
     names = [name for name in reversed(fs.names("runs")) if _ID.fullmatch(name)][:limit]
-    return [row for name in names if (row := _row(fs, name, sealer)) is not None]
+    rows = [row for name in names if (row := _row(fs, name, sealer)) is not None]
+    # Names tell seconds; of two within one, the later to begin comes first.
+    return sorted(rows, key=lambda row: row.started, reverse=True)
 
 
 def read_run(fs: FileSystem, run_id: str, sealer: Sealer = UNSIGNED) -> tuple[Run, list[dict[str, Any]]]:

@@ -1,0 +1,279 @@
+"""`dag.why`: every cause alone, in pairs, and never one where nothing would run."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+import dualdag as dag
+
+NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
+
+
+def upstream(world):
+    world.write("one.txt", "41")
+    world.run("up")
+
+
+# What is done, and what `why` has to say of it: kind, words, the way to `top`.
+EDITS = {
+    "upstream": (upstream, "artifact", "artifact up has a new version", ("up", "top")),
+    "file": (lambda w: w.write("one.txt", "100"), "file", "file one.txt changed", ("one.txt", "up", "top")),
+    "glob changed": (lambda w: w.write("parts/a.txt", "a"), "file", "file parts/a.txt changed", ("a.txt", "parts/*.txt", "lengths", "top")),
+    "glob added": (lambda w: w.write("parts/c.txt", "cc"), "file", "file parts/c.txt was added, one of parts/*.txt", None),
+    "glob removed": (lambda w: Path("parts/b.txt").unlink(), "file", "file parts/b.txt was taken away, one of parts/*.txt", None),
+    "argument": (lambda w: w.edit("flow.py", '"n", 3', '"n", 4'), "argument", "argument n of top changed", ("top",)),
+    "helper": (lambda w: w.edit("rates.py", "x * RATE", "RATE * x"), "code", "function scale changed", ("scale", "price", "mix", "top")),
+    "function": (lambda w: w.edit("flow.py", "[price(a), b", "[price(a), b, b"), "code", "function mix changed", ("mix", "top")),
+    "global": (lambda w: w.edit("rates.py", "RATE = 2", "RATE = 3"), "global", "global RATE of scale changed", ("scale", "price", "mix", "top")),
+    "default": (lambda w: w.edit("flow.py", "add=1", "add=2"), "default", "default add of read changed", ("read", "up", "top")),
+    "closure": (lambda w: w.edit("flow.py", "times(3)", "times(4)"), "closure", "closure k of times.<locals>.inner changed", None),
+    "value": (lambda w: w.edit("flow.py", "dag.value(5)", "dag.value(6)"), "argument", "a value changed", ("value", "side", "top")),
+    "lost": (lambda w: w.lose(), "lost", "the value of version 1 of top is gone from the store", None),
+}  # fmt: skip
+
+
+def kinds(why):
+    return sorted((one.kind, one.text) for one in why.causes)
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_each_cause_alone(world, name):
+    world.run()
+    assert world.why().causes == ()
+    do, kind, text, through = EDITS[name]
+    do(world)
+    why = world.why()
+    assert [(one.kind, one.text) for one in why.causes] == [
+        (kind, text + (": parameter n" if name == "argument" else ""))
+    ]
+    assert why.action in {"run", "check"}
+    assert through is None or why.causes[0].through == through
+    assert max(map(len, str(why).splitlines())) <= 100
+
+
+@pytest.mark.parametrize("pair", list(itertools.combinations(EDITS, 2)), ids=" and ".join)
+def test_causes_in_pairs(world, pair):
+    world.run()
+    for name in pair:
+        EDITS[name][0](world)
+    found = kinds(world.why())
+    for name in pair:
+        _, kind, text, _ = EDITS[name]
+        assert any(one[0] == kind and one[1].startswith(text) for one in found), found
+    assert len(found) == 2, found
+
+
+def test_old_and_new_are_told(world):
+    world.run()
+    world.write("one.txt", "12345")
+    world.edit("rates.py", "x * RATE", "RATE * x")
+    world.params["n"] = "8"
+    code, argument, file = world.why().causes
+    assert "-    return x * RATE" in code.diff
+    assert "+    return RATE * x" in code.diff
+    assert code.where == f"{Path.cwd()}/rates.py:4"
+    assert (argument.was, argument.now) == ("3", "8")
+    assert file.was.startswith("1 B, ")
+    assert file.now.startswith("5 B, ")
+    assert "digest" in file.was
+    assert "digest" in file.now
+
+
+def test_a_parameter_that_shows_in_no_argument(world):
+    world.edit("flow.py", 'n=dag.param("n", 3)', 'n=[dag.param("n", 3)] * 2')
+    world.run()
+    world.params["n"] = "4"
+    assert kinds(world.why()) == [("argument", "argument n of top changed"), ("parameter", "parameter n changed")]
+
+
+def test_inputs_that_come_and_go(world):
+    world.run()
+    world.edit("flow.py", "mix(up, lengths(", "mix(read(dag.file('one.txt'), 5), lengths(")
+    found = kinds(world.why())
+    assert ("input", "top takes artifact up no longer") in found
+    assert ("input", "top takes read now") in found
+
+
+def test_another_file_in_its_place(world):
+    world.run()
+    world.write("two.txt", "2")
+    world.edit("flow.py", '"one.txt"', '"two.txt"')
+    (only,) = world.why("up").causes
+    assert only.text == "another file is read"
+    assert "one.txt" in only.was
+    assert "two.txt" in only.now
+
+
+def test_a_version_given_by_hand(world):
+    world.edit("flow.py", "@dag.task\ndef mix", "@dag.task(version=1)\ndef mix")
+    world.run()
+    world.edit("flow.py", "version=1", "version=2")
+    (only,) = world.why().causes
+    assert only.kind == "task"
+    assert "version=" in only.text
+
+
+def test_packages_and_python(world):
+    from dataclasses import replace
+
+    from dualdag.explaining import read_making
+    from dualdag.explaining._compare import compare
+
+    world.run()
+    store = dag.store()
+    made = replace(read_making(store, store.version("top")), packages={"numpy": "2.0"})
+    newer = replace(made, packages={"numpy": "2.1"}, machine={**made.machine, "python": "3.99.1"})
+    assert [(one.kind, one.was, one.now) for one in compare(made, newer)] == [
+        ("package", "2.0", "2.1"),
+        ("python", made.machine["python"], "3.99.1"),
+    ]
+
+
+def test_never_made_and_unchanged(world):
+    why = world.why()
+    assert [one.kind for one in why.causes] == ["never"]
+    assert why.version is None
+    world.run()
+    why = world.why()
+    assert (why.action, why.causes, why.changes, why.version) == ("reuse", (), (), 1)
+    assert str(why).startswith("top would be reused: nothing changed since version 1\n")
+
+
+def test_refresh(world):
+    world.run()
+    assert kinds(world.why(refresh=["top"])) == [("refresh", "top is named in refresh")]
+    (only,) = world.why(refresh=["side"]).causes
+    assert (only.kind, only.through) == ("refresh", ("side", "top"))
+    (only,) = world.why(refresh=["up"]).causes
+    assert (only.kind, only.through) == ("refresh", ("up", "top"))
+
+
+def test_cadence(world):
+    world.run("daily", now=NOW)
+    early = NOW + timedelta(hours=1)
+    world.write("one.txt", "5")
+    why = world.why("daily", now=early)
+    assert (why.action, why.causes) == ("pinned", ())
+    assert [(one.kind, one.through) for one in why.changes] == [("file", ("one.txt", "up", "daily"))]
+    assert "what waits, and changed since" in str(why)
+    assert "not due until 2026-03-03 08:00 UTC" in str(why)
+    why = world.why("daily", now=NOW + timedelta(days=1))
+    assert [one.kind for one in why.causes] == ["due", "file"]
+    assert "due since 2026-03-03 08:00 UTC" in why.causes[0].text
+    world.edit("flow.py", "n=7", "n=8")
+    assert [one.kind for one in world.why("daily", now=early).causes] == ["argument", "file"]
+
+
+def test_what_gave_the_same_value(world):
+    world.run()
+    world.edit("rates.py", "x * RATE", "RATE * x")
+    world.run()
+    why = world.why()
+    assert (why.action, why.version, why.causes) == ("reuse", 1, ())
+    assert [one.text for one in why.changes] == ["function scale changed"]
+
+
+def test_a_touched_file_is_read(world):
+    world.run()
+    Path("one.txt").touch()
+    assert world.why().causes == ()
+
+
+def test_a_node_that_is_no_artifact(world):
+    world.run()
+    inner = world.nodes()["top"].inputs[1]
+    assert dag.why(inner).action in {"reuse", "run"}
+    world.edit("flow.py", "found.append(len(f.read()))", "found.append(len(f.read()) + 1)")
+    why = dag.why(world.nodes()["top"].inputs[1])
+    assert [one.kind for one in why.causes] == ["record"]
+    assert "is no artifact" in why.notes[0]
+    world.write("one.txt", "77")
+    below = dag.task(lambda x: x)(world.nodes()["top"])
+    assert "file" in [one.kind for one in dag.why(below).causes]
+
+
+def test_by_name(world):
+    nodes = world.nodes()
+    assert dag.why("top").name == "top"
+    assert dag.why(nodes["top"]).to_dict() == dag.why("top").to_dict()
+    with pytest.raises(dag.GraphError, match="dualdag why FLOW nothing"):
+        dag.why("nothing")
+    with pytest.raises(dag.GraphError, match="one node"):
+        dag.why([nodes["top"], nodes["up"]])
+
+
+def test_notes_of_an_older_dualdag(world):
+    """Versions of the first form tell functions and arguments, and that they know no more."""
+    import json
+
+    import msgspec
+
+    world.run()
+    store = dag.store()
+    version = store.version("top")
+    code = store.code(version.code)
+    old = {
+        "made": 1.0, "made_at": {"file": "flow.py", "line": 40}, "packages": {}, "inputs": {}, "git": "abc",
+        "functions": {
+            (f"{one.get('owner', '')}:{one['name']}" if "owner" in one else one["name"]): one for one in code["functions"]
+        },
+        "arguments": {"top-0": {"label": "top", "args": ["<Node up>", "<Node lengths>", "<Node side>"], "kwargs": {"n": "3"}}},
+        "lineage": [],
+    }  # fmt: skip
+    details = store.put_object(json.dumps(old).encode())
+    store.add_version(msgspec.structs.replace(version, digest=bytes(32), details=details, code=None))
+    world.edit("rates.py", "x * RATE", "RATE * x")
+    world.edit("flow.py", '"n", 3', '"n", 4')
+    why = world.why()
+    assert [one.kind for one in why.causes] == ["code", "argument"]
+    assert "older dualdag" in why.notes[0]
+    world.write("parts/a.txt", "a")
+    world.edit("rates.py", "RATE * x", "x * RATE")
+    world.edit("flow.py", '"n", 4', '"n", 3')
+    assert [one.kind for one in world.why().causes] == ["unknown"]
+
+
+def test_the_report_is_data(world):
+    world.run()
+    EDITS["helper"][0](world)
+    found = world.why().to_dict()
+    assert found.keys() == {"name", "key", "action", "reason", "causes", "changes", "version", "made", "run", "notes"}
+    assert found["causes"][0].keys() == {"kind", "text", "where", "was", "now", "diff", "through"}
+    assert "<pre>top would" in world.why()._repr_html_()
+    with pytest.raises(AttributeError):
+        world.why().name = "x"
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_causes_are_told_exactly_where_something_would_run(world, seed):
+    """The law: no cause where the plan reuses or pins, one at least where it does not."""
+    rng = random.Random(seed)
+    now = NOW
+    world.run(now=now)
+    for step in range(12):
+        now += timedelta(hours=rng.choice([1, 13]))
+        what = rng.randrange(7)
+        if what == 0:
+            world.write("one.txt", str(rng.randrange(4)))
+        elif what == 1:
+            world.write(f"parts/{rng.choice('abc')}.txt", "x" * rng.randrange(3))
+        elif what == 2:
+            world.params["n"] = str(rng.randrange(3))
+        elif what == 3:
+            world.write("rates.py", f"RATE = {rng.randrange(3)}\n\n\ndef scale(x):\n    return x * RATE\n")
+        elif what == 4:
+            world.run(*rng.sample(["up", "top", "daily"], rng.choice([1, 2])), now=now)
+        elif what == 5 and Path(".dualdag/objects").exists():
+            world.lose()
+        for name in ("up", "top", "daily"):
+            why = world.why(name, now=now)
+            plan = dag.plan(world.nodes()[name], now=now)
+            action = next(row.action for row in reversed(plan.nodes) if row.name == name)
+            assert why.action == action, (seed, step, name)
+            assert (why.causes == ()) == (action in {"reuse", "pinned"}), (seed, step, name, str(why))
+            assert max(map(len, str(why).splitlines())) <= 100
