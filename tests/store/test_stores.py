@@ -165,4 +165,4 @@ def test_one_place_decodes():
 def test_what_unpickles_pipes_never_sees_stored_bytes():
     assert not calls({"get_object", "_fs"}) & PIPES
     # Bytes of files, and the sources that a version was made by, which are JSON.
-    assert calls({"get_object"}) == {"cli/_values.py", "explaining/_making.py"}
+    assert calls({"get_object"}) == {"cli/_values.py"}
