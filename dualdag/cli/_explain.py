@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dualdag.cli._command import Answer
-from dualdag.cli._output import due_text, due_time, plain
+from dualdag.cli._output import due_text, plain
 from dualdag.errors import ArtifactNotFoundError, StoreError
 from dualdag.explaining import lineage, lineage_lines, place_text, read_making, wrapped
 from dualdag.report import bytes_text, print_table, seconds_text, when_text
@@ -42,7 +42,7 @@ def of_artifact(store: Store, name: str, number: int | None, depth: int, *, code
     if made.problem:
         click.echo(f"warning: of version {version.number} not all can be told: {made.problem}", err=True)
     tree = lineage(store, version, depth)
-    due = due_time(store, rows[0])
+    due = rows[0].due
     document = {
         "artifact": name,
         "cadence": version.cadence,

@@ -11,6 +11,9 @@ from typing import BinaryIO, Self
 
 __all__ = ["Locks"]
 
+_WIDTH = 20
+_BINARY = getattr(os, "O_BINARY", 0)
+
 
 class Locks:
     """Locks on artifacts, among the processes of this machine.
@@ -40,7 +43,7 @@ class Locks:
             return None
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            file = self._path(name).open("a+b")
+            file = self._open(name)
         except OSError:
             self._held[name] = None
             return None
@@ -49,8 +52,8 @@ class Locks:
                 holder = _holder(file)
                 file.close()
                 return holder
-            file.truncate(0)
-            file.write(str(os.getpid()).encode())
+            file.seek(0)
+            file.write(f"{os.getpid():<{_WIDTH}}".encode())
             file.flush()
         except OSError:
             # The folder knows no locks, or is full.
@@ -77,13 +80,14 @@ class Locks:
             if file is not None:
                 file.close()
 
-    def _path(self, name: str) -> Path:
-        return self._folder / blake2b(name.encode(), digest_size=16).hexdigest()
+    def _open(self, name: str) -> BinaryIO:
+        path = self._folder / blake2b(name.encode(), digest_size=16).hexdigest()
+        return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | _BINARY, 0o666), "r+b")
 
 
 def _holder(file: BinaryIO) -> int:
     file.seek(0)
-    text = file.read(20)
+    text = file.read(_WIDTH).strip()
     return int(text) if text.isdigit() else 0
 
 

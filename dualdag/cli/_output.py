@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 __all__ = [
     "NEVER_DUE",
     "due_text",
-    "due_time",
     "of_artifacts",
     "of_plan",
     "of_run",
@@ -81,32 +80,20 @@ def _show_plan(plan: Plan) -> None:
 
 def of_artifacts(store: Store) -> Answer:
     """Return a row per artifact of a store."""
-    found = [(row, due_time(store, row)) for row in store.artifacts()]
-    document = [plain(row) | {"due": None if due is None else due.isoformat()} for row, due in found]
-    return Answer(document, lambda: _show_artifacts(store, found))
+    found = store.artifacts()
+    return Answer([plain(row) for row in found], lambda: _show_artifacts(store, found))
 
 
-def _show_artifacts(store: Store, found: Sequence[tuple[Artifact, datetime | None]]) -> None:
+def _show_artifacts(store: Store, found: Sequence[Artifact]) -> None:
     if not found:
         print(f"no artifacts in {store.url}: dualdag run FLOW makes them")
         return
     rows = [
         [r.name, str(r.version), when_text(r.created), seconds_text(r.seconds), bytes_text(r.nbytes),
-         r.cadence or "on change", due_text(r.cadence, due)]
-        for r, due in found
+         r.cadence or "on change", due_text(r.cadence, r.due)]
+        for r in found
     ]  # fmt: skip
     print_table(["artifact", "version", "made", "seconds", "bytes", "cadence", "due"], rows, right=[1, 3, 4])
-
-
-def due_time(store: Store, row: Artifact) -> datetime | None:
-    """Return when an artifact comes due by the clock; None where that has no say."""
-    from dualdag.graph import parse_cadence
-    from dualdag.planning import comes_due
-
-    version = store.version(row.name, row.version)
-    confirmed = store.last_confirmed(row.name)
-    cadence = parse_cadence(version.cadence, version.tz)
-    return comes_due(cadence, version.created, None if confirmed is None else confirmed.created, _now())
 
 
 def _now() -> datetime:

@@ -6,7 +6,7 @@ from dualdag.graph._cadence import Cadence, parse_cadence, parse_duration
 from dualdag.graph._compile import Graph, check_fingerprints, compile_graph, paused_collector
 from dualdag.graph._containers import map_nodes, nodes_in
 from dualdag.graph._cron import cron_fields
-from dualdag.graph._due import is_due, next_due
+from dualdag.graph._due import comes_due, is_due, next_due
 from dualdag.graph._names import validate_name
 from dualdag.graph._node import ArtifactSpec, Extra, Node
 from dualdag.graph._op import Op
@@ -32,6 +32,7 @@ __all__ = [
     "caller_site",
     "check_fingerprints",
     "collect_artifacts",
+    "comes_due",
     "compile_graph",
     "cron_fields",
     "file",

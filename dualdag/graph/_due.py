@@ -11,7 +11,7 @@ from dualdag.graph._cron import next_cron
 if TYPE_CHECKING:
     from dualdag.graph._cadence import Cadence
 
-__all__ = ["is_due", "next_due"]
+__all__ = ["comes_due", "is_due", "next_due"]
 
 _GRACE_SHARE = 0.01
 _GRACE_MOST = 60.0
@@ -95,6 +95,34 @@ def next_due(cadence: Cadence, *, last: float | None, confirmed: float | None, n
         return None
     at = _next(cadence, _since(last, confirmed, now.timestamp()))
     return None if at is None else at.astimezone(ZoneInfo(cadence.tz))
+
+
+def comes_due(cadence: Cadence, last: float | None, confirmed: float | None, now: datetime) -> datetime | None:
+    """Return the moment from which on `is_due` says so by the clock; None where that has no say.
+
+    `next_due` asks again at each moment what a version counts for that is dated in the future; here is told
+    when that ends.
+
+    Parameters
+    ----------
+    cadence : Cadence
+        The artifact's.
+    last, confirmed : float or None
+        When it was last made, and last found equal: seconds since 1970.
+    now : datetime
+        The clock, with a zone.
+
+    Examples
+    --------
+    >>> from dualdag.graph import parse_cadence
+    >>> noon = datetime(2026, 11, 21, 12, tzinfo=UTC)
+    >>> str(comes_due(parse_cadence("1h", "UTC"), noon.timestamp(), None, noon - timedelta(days=1)))
+    '2026-11-21 13:00:00+00:00'
+    """
+    if last is None and cadence.kind in {"manual", "frozen"}:
+        return None
+    made = datetime.fromtimestamp(max(last or 0.0, confirmed or 0.0), UTC)
+    return next_due(cadence, last=last, confirmed=confirmed, now=max(now, made))
 
 
 def _since(last: float, confirmed: float | None, moment: float) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dualdag.graph import is_due, next_due
-from dualdag.planning._due import comes_due, due_artifacts, upcoming
+from dualdag.planning._due import due_artifacts, upcoming
 from dualdag.planning._files import FileView, MissingFileError
 from dualdag.planning._own import own_part
 from dualdag.planning._plan import ACTIONS, Plan, PlanNode
@@ -16,7 +16,6 @@ __all__ = [
     "MissingFileError",
     "Plan",
     "PlanNode",
-    "comes_due",
     "due_artifacts",
     "effective_key",
     "is_due",

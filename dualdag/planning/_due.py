@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from dualdag.errors import CorruptObjectError
-from dualdag.graph import ArtifactSpec, Cadence, next_due
+from dualdag.graph import ArtifactSpec, comes_due
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from dualdag.planning._plan import Plan
     from dualdag.store import Store
 
-__all__ = ["comes_due", "due_artifacts", "upcoming"]
+__all__ = ["due_artifacts", "upcoming"]
 
 
 def due_artifacts(plan: Plan, store: Store) -> dict[int, str]:
@@ -46,25 +47,6 @@ def _is_in_force(plan: Plan, i: int, spec: ArtifactSpec, store: Store) -> bool:
     except CorruptObjectError:
         return False
     return last is not None and last.digest == plan.digest(i)
-
-
-def comes_due(cadence: Cadence, last: float | None, confirmed: float | None, now: datetime) -> datetime | None:
-    """Return when the clock makes an artifact due; None where it has no say.
-
-    Parameters
-    ----------
-    cadence : Cadence
-        The artifact's.
-    last, confirmed : float or None
-        When it was last made, and last found equal: seconds since 1970.
-    now : datetime
-        The clock.
-    """
-    # What is dated in the future counts as made now, and so at each moment until the clock has passed it.
-    made = max(last or 0.0, confirmed or 0.0)
-    if last is None and cadence.kind in {"manual", "frozen"}:
-        return None
-    return next_due(cadence, last=last, confirmed=confirmed, now=max(now, datetime.fromtimestamp(made, UTC)))
 
 
 def upcoming(plan: Plan, store: Store | None = None) -> dict[str, datetime | None]:

@@ -14,7 +14,7 @@ import msgspec
 from blake3 import blake3
 
 from dualdag.errors import ArtifactNotFoundError, CorruptObjectError, GraphError, UntrustedRecordError, did_you_mean
-from dualdag.graph import next_due, parse_cadence, validate_name
+from dualdag.graph import comes_due, parse_cadence, validate_name
 from dualdag.store._facts import Confirmation, Tombstone, Version
 from dualdag.store._fs import FileSystem, numbered, shown
 from dualdag.store._seal import REFUSED
@@ -241,7 +241,7 @@ class Artifacts:
     def _row(version: Version, confirmed: Confirmation | None) -> Artifact:
         found_equal = confirmed.created if confirmed is not None and confirmed.version == version.number else None
         cadence = parse_cadence(version.cadence, version.tz)
-        due = next_due(cadence, last=version.created, confirmed=found_equal, now=datetime.now(UTC))
+        due = comes_due(cadence, version.created, found_equal, datetime.now(UTC))
         created = datetime.fromtimestamp(version.created, UTC)
         key = f"{version.function or version.name}-{version.trace.hex()}"
         return Artifact(version.name, version.number, version.digest.hex(), key, created, version.seconds,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -238,9 +239,11 @@ after(10).artifact("quick", cadence="1h")
 """
 
 
-def start(*arguments):
+def start(*arguments, **variables):
     command = [sys.executable, "-m", "dualdag", "run", "flow.py", "--due", "--json", *arguments]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | variables
+    )
 
 
 def until_it_began(process):
@@ -319,6 +322,22 @@ def test_many_at_once_make_one_version():
         ended(one)
     assert Path("began").read_text() == "x"
     assert [len(dag.store().versions(name)) for name in ("slow", "after", "quick")] == [1, 1, 1]
+
+
+def test_two_machines_agree_in_the_store():
+    """They know nothing of each other's locks: the work may be done twice, but one version comes of it."""
+    Path("flow.py").write_text(SLOW)
+    url = Path("shared").absolute().as_uri()
+    running = [start("--store", url, XDG_CACHE_HOME=str(Path(f"machine{k}").absolute())) for k in range(2)]
+    for one in running:
+        until_it_began(one)
+    Path("go").touch()
+    for one in running:
+        assert ended(one)["left"] == []
+    assert len(Path("began").read_text()) <= 2
+    store = dag.store(url)
+    assert [len(store.versions(name)) for name in ("slow", "after", "quick")] == [1, 1, 1]
+    assert ended(start("--store", url, XDG_CACHE_HOME=str(Path("machine0").absolute())))["due"] == []
 
 
 def test_a_killed_run_leaves_no_lock():
