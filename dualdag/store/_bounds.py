@@ -25,7 +25,10 @@ def leads_out(root: str, path: str) -> bool:
         Whole paths.
     """
     real = os.path.realpath(root)
-    return os.path.commonpath([real, os.path.realpath(path)]) != real
+    try:
+        return os.path.commonpath([real, os.path.realpath(path)]) != real
+    except ValueError:  # on another drive
+        return True
 
 
 def _is_link(found: os.stat_result) -> bool:

@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 import errno
-import functools
 import itertools
 import os
 import re
 import stat
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Concatenate, NamedTuple, ParamSpec, Protocol, TypeVar, cast
+from typing import Any, NamedTuple, Protocol
 
 from dualdag.errors import StoreError
 from dualdag.store._bounds import LINK, Bounds
 from dualdag.store._machine import current
+from dualdag.store._refused import READ_ONLY, describe, explained, shown
 
 __all__ = ["READ_ONLY", "Buffers", "Entry", "FileSystem", "LocalFolder", "describe", "explained", "numbered",
            "open_filesystem", "shown"]  # fmt: skip
 
 Buffers = Iterable[bytes | bytearray | memoryview]
-P = ParamSpec("P")
-R = TypeVar("R")
-
-#: What the operating system says of a place that can't be written.
-READ_ONLY = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 
 _PIECE = 1 << 22
 #: What a folder says that has no hard links.
@@ -33,16 +28,6 @@ _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.E
 
 #: What lies where a file should, and is none.
 _NO_FILE = {errno.EISDIR}
-
-_REASONS = {
-    errno.ENOSPC: "the disk is full: free some space; what was kept before is untouched",
-    errno.EDQUOT: "the disk quota is used up: free some space; what was kept before is untouched",
-    errno.EACCES: "there is no right to do so: change the rights, or name another store",
-    errno.EPERM: "there is no right to do so: change the rights, or name another store",
-    errno.EROFS: "it lies on a read-only filesystem: plan and get work, a run needs another store",
-    errno.ENOTDIR: "a part of its path is a file: name another path",
-    errno.EMFILE: "this process has too many open files: raise its limit (ulimit -n)",
-}
 
 
 class Entry(NamedTuple):
@@ -103,17 +88,6 @@ class FileSystem(Protocol):
         """Move a damaged file out of the way, so that its name can be written again."""
 
 
-def shown(url: str) -> str:
-    """Return a URL as messages may show it: without a password.
-
-    Examples
-    --------
-    >>> shown("s3://key:secret@bucket/team")
-    's3://bucket/team'
-    """
-    return re.sub(r"(://)[^/@]*@", r"\1", url)
-
-
 def numbered(names: Iterable[str], digits: int) -> list[int]:
     """Return the numbers that are names of files, sorted; what else lies in a folder is none of ours.
 
@@ -130,51 +104,6 @@ def numbered(names: Iterable[str], digits: int) -> list[int]:
     [1, 2]
     """
     return sorted(int(name) for name in names if digits <= len(name) <= 18 and name.isascii() and name.isdigit())
-
-
-def describe(error: BaseException, url: str, what: str) -> StoreError:
-    """Return one clear error for what the place refused.
-
-    Parameters
-    ----------
-    error : BaseException
-        What it said.
-    url : str
-        Where the store is.
-    what : str
-        What was tried, after "can't".
-    """
-    number = error.errno if isinstance(error, OSError) else None
-    reason = _REASONS.get(number or 0) or f"{type(error).__name__}: {error}"
-    return StoreError(f"store {shown(url)}: can't {what}; {reason}.")
-
-
-def explained(
-    what: str, kinds: type[Exception] = OSError
-) -> Callable[[Callable[Concatenate[Any, P], R]], Callable[Concatenate[Any, P], R]]:
-    """Make a method of a filesystem raise StoreError for what the place refuses.
-
-    Parameters
-    ----------
-    what : str
-        What the method does, after "can't".
-    kinds : type of exception
-        What the place may raise; its subclasses are meant too.
-    """
-
-    def decorate(method: Callable[Concatenate[Any, P], R]) -> Callable[Concatenate[Any, P], R]:
-        @functools.wraps(method)
-        def call(self: Any, *args: P.args, **kwargs: P.kwargs) -> R:
-            try:
-                return method(self, *args, **kwargs)
-            except StoreError:
-                raise
-            except kinds as error:
-                raise describe(error, self.url, what) from error
-
-        return cast("Callable[Concatenate[Any, P], R]", call)
-
-    return decorate
 
 
 class LocalFolder:

@@ -91,7 +91,12 @@ class Housekeeping(Published):
             return Limits(keep, None if age is None else results, results, _before(now, waits), size)
 
         # What is not accepted is no garbage: somebody else may have the key.
-        found = collect(self._believing(), limits=limits, dry_run=dry_run)
+        believing = self._believing()
+        try:
+            found = collect(believing, limits=limits, dry_run=dry_run)
+        finally:
+            if believing is not self:
+                believing.close()
         now = time.time() if dry_run else place_time(self._fs) or time.time()
         # What is put in the place of records is signed as they are.
         batches = pack_batches(self, limits(now).objects_from, now, dry_run=dry_run)

@@ -9,7 +9,7 @@ import uuid
 import warnings
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import dualdag as dag
@@ -217,7 +217,8 @@ def test_names_at_every_door(tmp_path, name):
     assert {path.name for path in tmp_path.iterdir()} <= {"store"}
 
 
-@given(st.text(max_size=30))
+@settings(max_examples=1000)
+@given(st.one_of(st.text(max_size=30), st.text("abAB._-~/\\:", max_size=12), st.sampled_from(NAMES)))
 def test_what_names_an_artifact_names_a_file_in_its_folder(name):
     from dualdag.store._artifacts import artifact_folder
 
