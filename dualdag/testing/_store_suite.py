@@ -5,11 +5,12 @@ from __future__ import annotations
 from dualdag.testing._store_suite_artifacts import ArtifactTests
 from dualdag.testing._store_suite_crashes import CrashTests
 from dualdag.testing._store_suite_records import RecordTests
+from dualdag.testing._store_suite_verify import VerifyTests
 
 __all__ = ["StoreSuite"]
 
 
-class StoreSuite(RecordTests, ArtifactTests, CrashTests):
+class StoreSuite(RecordTests, ArtifactTests, CrashTests, VerifyTests):
     """Tests that hold for each store; subclass it and give it a place.
 
     A third party subclasses this in a test module and overrides the fixture `url`, which returns

@@ -13,6 +13,8 @@ from dualdag.store import Problem, open_store
 from dualdag.store import _seal as seal_room
 from dualdag.store._facts import Confirmation, Fact
 from dualdag.store._objects import object_path
+from dualdag.testing import FaultFS
+from dualdag.testing._faults import CRASHED
 from dualdag.testing._store_suite_base import a_record, a_version
 
 BIG = "x" * 10_000
@@ -353,3 +355,74 @@ def test_many_problems_are_counted(folder, monkeypatch):
     assert len(found.problems) == 3
     assert folder.verify(repair=True).found == {"damaged": 5}
     assert all(path.startswith("damaged/") for path in files(folder) if "objects" in path)
+
+
+SECRET, OTHER = "a secret of the team's", "a secret of another team"
+
+
+def test_signatures(tmp_path):
+    url = str(tmp_path / "store")
+    filled(open_store(url, secret=SECRET)).close()
+    assert open_store(url, secret=SECRET).verify().whole
+    assert open_store(url, secret=[OTHER, SECRET]).verify().whole
+    # A file of the same place in another store, signed by somebody else.
+    forged = open_store(str(tmp_path / "forged"), secret=OTHER)
+    forged.add_version(a_version(forged, "big", BIG))
+    path = "artifacts/big/versions/00000001"
+    store = open_store(url, secret=SECRET)
+    mine, theirs = store._fs.get(path), forged._fs.get(path)
+    store._fs.replace(path, theirs)
+    found = store.verify(repair=True)
+    assert [(one.path, one.kind, one.done) for one in found.problems] == [(path, "untrusted", "")]
+    assert not found.whole
+    assert store._fs.get(path) == theirs
+    store._fs.replace(path, mine)
+    # What is written in the place of damage is signed.
+    damage(store, "artifacts/big/versions/00000002")
+    damage(store, "batches/00000000/000000000000")
+    assert store.verify(repair=True).found == {"damaged": 2}
+    assert open_store(url, secret=SECRET).verify().whole
+
+
+def damaged_store(folder):
+    store = filled(open_store(str(folder)))
+    store.close()
+    one = a_record("one")
+    for path in (
+        "artifacts/big/versions/00000002", "batches/00000000/000000000001",
+        f"facts/{one.action.hex()}-000001", object_path(store.version("big", 1).checksum), "runs/run-1/end",
+    ):  # fmt: skip
+        damage(store, path)
+    return store
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+@pytest.mark.filterwarnings("ignore:store:UserWarning")
+def test_a_repair_that_is_killed_at_any_step(tmp_path):
+    with FaultFS() as counted:
+        damaged_store(tmp_path / "first")
+        first = len(counted.steps)
+        open_store(str(tmp_path / "first")).verify(repair=True)
+    steps = [step.number - first for step in counted.steps[first:] if step.operation not in ("list", "read", "size")]
+    assert len(steps) > 15
+    crashed = 0
+    for n, k in enumerate(steps):
+        store = damaged_store(tmp_path / f"{k}")
+        pid = os.fork()
+        if pid == 0:
+            try:
+                with FaultFS(at=k, fault=("before", "torn", "after")[n % 3]):
+                    open_store(store.url).verify(repair=True)
+            finally:
+                os._exit(1)
+        crashed += os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == CRASHED
+        again = open_store(store.url)
+        for _ in range(2):
+            # The index may know the later one; the older one is not in force.
+            found = again.records([a_record("one").action]).get(a_record("one").action)
+            assert found is None or found.digest == a_record("one", "other").digest
+            with pytest.raises(CorruptObjectError):
+                again.latest("big")
+            assert again.verify(repair=True).whole
+        assert {one.kind for one in again.verify().problems} <= {"missing"}
+    assert crashed > len(steps) // 2
