@@ -87,6 +87,9 @@ class FileSystem(Protocol):
     def move_aside(self, path: str, to: str) -> None:
         """Move a damaged file out of the way, so that its name can be written again."""
 
+    def exclusive(self) -> tuple[bool, str]:
+        """Say whether a name is given to one writer alone, and how, or why not."""
+
 
 def numbered(names: Iterable[str], digits: int) -> list[int]:
     """Return the numbers that are names of files, sorted; what else lies in a folder is none of ours.
@@ -327,6 +330,10 @@ class LocalFolder:
         except FileNotFoundError:
             pass
 
+    def exclusive(self) -> tuple[bool, str]:
+        """Say whether a name is given to one writer alone, and how, or why not."""
+        return True, "a hard link" if self._links else "an empty file that must not be there"
+
 
 def _let_go(temporary: str) -> None:
     try:
@@ -363,4 +370,4 @@ def open_filesystem(url: str, *, durable: bool, options: Mapping[str, Any]) -> F
         return LocalFolder(url, durable=durable)
     from dualdag.store._remote import open_remote
 
-    return open_remote(url, options)
+    return open_remote(url, options, durable=durable)

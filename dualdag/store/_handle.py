@@ -19,6 +19,7 @@ from dualdag.errors import StoreError
 from dualdag.store._admission import admit
 from dualdag.store._artifacts import Artifacts
 from dualdag.store._bounds import leads_out
+from dualdag.store._exclusive import race
 from dualdag.store._fs import FileSystem, open_filesystem, shown
 from dualdag.store._index import Index
 from dualdag.store._layout import Marker, read_marker, write_marker
@@ -142,7 +143,9 @@ class Handle:
             self._admitted = True
 
     def self_test(self) -> str:
-        """Write, read, refuse to replace, list and remove a scratch file; return a sentence.
+        """Write, read, refuse to replace, list and remove scratch files; return a sentence.
+
+        It says too where only one run at a time may write.
 
         Raises
         ------
@@ -162,7 +165,12 @@ class Handle:
                 raise StoreError(f"store {where} does not list what was written to it.")
         finally:
             self._fs.remove(path)
-        return "writes, reads, lists and removes; refuses to replace"
+        alone, how = self._fs.exclusive()
+        if not alone:
+            return f"writes, reads, lists and removes; but {how}"
+        if (winners := race(self._fs)) != 1:
+            raise StoreError(f"store {where} lets {winners} writers at once have one name: name another place.")
+        return f"writes, reads, lists and removes; refuses to replace, by {how}"
 
 
 def _user_cache() -> Path | None:

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from dualdag.errors import StoreError
-from dualdag.store._fs import Buffers, Entry, FileSystem, explained, shown
+from dualdag.store._exclusive import Found, Way, find_way, place_of
+from dualdag.store._fs import Buffers, Entry, FileSystem, LocalFolder, explained, shown
 from dualdag.store._machine import current
 
 __all__ = ["open_remote"]
@@ -28,8 +29,9 @@ _PIECE = 1 << 22
 _AT_ONCE = 16
 _ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 _memory_lock = threading.Lock()
-#: Kinds of filesystem whose conditional put was tried in this process, and whether it is one.
-_tried: dict[type, bool] = {}
+#: What was found out in this process about places: how a name is given there to one writer alone.
+_tried: dict[tuple[object, ...], Found] = {}
+_trying = threading.Lock()
 #: Protocols of object stores, which have no folders.
 _BUCKETS = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "oss", "oci", "cos", "obs", "tos", "r2"})
 
@@ -68,21 +70,24 @@ class AnyFileSystem:
             target = self._path(path)
             if self._in_memory:
                 return self._put_in_memory(target, data if data is not None else Path(file).read_bytes())
-            if not self._conditional():
+            way = self._way().way
+            if way is None:
                 return self._put_unless_seen(target, data, file)
             try:
-                self._put(target, data, file, mode="create")
+                self._put(target, data, file, way)
             except FileExistsError:
                 # The answer to a put that worked can get lost; tried again, it says this.
                 return data is not None and len(data) < _PIECE and self.get(path) == data
             return True
 
-    def _put(self, target: str, data: bytes | None, file: str, mode: str) -> None:
+    def _put(self, target: str, data: bytes | None, file: str, way: Way | None = None) -> None:
         def put() -> None:
-            if data is not None:
-                self._fs.pipe_file(target, data, mode=mode)
+            if way is None:
+                self._fs.pipe_file(target, data) if data is not None else self._fs.put_file(file, target)
+            elif data is None and way.put_file is not None:
+                way.put_file(file, target)
             else:
-                self._fs.put_file(file, target, mode=mode)
+                way.put(target, data if data is not None else Path(file).read_bytes())
 
         try:
             put()
@@ -104,31 +109,36 @@ class AnyFileSystem:
     def _put_unless_seen(self, target: str, data: bytes | None, file: str) -> bool:
         if self._fs.exists(target):
             return False
-        self._put(target, data, file, mode="overwrite")
+        self._put(target, data, file)
         return True
 
-    def _conditional(self) -> bool:
-        """Say whether this kind of place refuses to replace; `mode="create"` is accepted and ignored by some."""
-        kind = type(self._fs)
-        if kind not in _tried:
-            path = self._path(f"scratch/{uuid.uuid4().hex}")
-            self._put(path, b"first", "", mode="overwrite")
-            try:
-                self._fs.pipe_file(path, b"second", mode="create")
-                _tried[kind] = False
-            except FileExistsError:
-                _tried[kind] = bytes(self._fs.cat_file(path)) == b"first"
-            except (TypeError, ValueError, NotImplementedError):
-                _tried[kind] = False
-            finally:
+    def _way(self) -> Found:
+        """Return how a name is given to one writer alone; tried once for a place and process."""
+        place = place_of(self._fs)
+        with _trying:
+            found = _tried.get(place)
+            if found is None:
+                # The folder has to be there, where there are any.
+                path = self._path(f"scratch/{uuid.uuid4().hex}")
+                self._put(path, b"dualdag", "")
                 self._fs.rm_file(path)
-            if not _tried[kind]:
-                warnings.warn(
-                    f"store {shown(self.url)}: {kind.__name__} can't be told not to replace a file, so only one "
-                    "run at a time may write to this store.",
-                    stacklevel=2,
-                )
-        return _tried[kind]
+                found = _tried[place] = find_way(self._fs, self._path("scratch"))
+                if found.way is None:
+                    warnings.warn(f"store {shown(self.url)}: {self._loose(found)}.", stacklevel=2)
+        return found
+
+    def _loose(self, found: Found) -> str:
+        return (
+            f"{type(self._fs).__name__} can't be told not to replace a file ({found.fault}), so only one run at a "
+            "time may write to this store"
+        )
+
+    def exclusive(self) -> tuple[bool, str]:
+        """Say whether a name is given to one writer alone, and how, or why not."""
+        if self._in_memory:
+            return True, "a lock"
+        found = self._way()
+        return (False, self._loose(found)) if found.way is None else (True, found.way.name)
 
     @explained("read it", Exception)
     def get(self, path: str) -> bytes | None:
@@ -201,7 +211,7 @@ class AnyFileSystem:
     @explained("write to it", Exception)
     def replace(self, path: str, data: bytes) -> None:
         """Write a file whole in place of the damaged one that has its name."""
-        self._put(self._path(path), data, "", mode="overwrite")
+        self._put(self._path(path), data, "")
 
     @explained("remove from it", Exception)
     def remove(self, path: str) -> None:
@@ -224,7 +234,7 @@ class AnyFileSystem:
         """Move a damaged file out of the way, so that its name can be written again."""
         data = self.get(path)
         if data is not None:
-            self._put(self._path(to), data, "", mode="overwrite")
+            self._put(self._path(to), data, "")
             self.remove(path)
 
 
@@ -273,7 +283,7 @@ class _gathered:  # noqa: N801 - used as a function
             Path(self._file).unlink(missing_ok=True)
 
 
-def open_remote(url: str, options: Mapping[str, Any]) -> FileSystem:
+def open_remote(url: str, options: Mapping[str, Any], *, durable: bool = False) -> FileSystem:
     """Return the place that an fsspec URL names.
 
     Parameters
@@ -282,6 +292,8 @@ def open_remote(url: str, options: Mapping[str, Any]) -> FileSystem:
         Any fsspec URL.
     options : mapping
         Passed to fsspec.
+    durable : bool
+        Whether writes are fsynced, if it turns out to be a folder of this machine.
 
     Raises
     ------
@@ -300,7 +312,20 @@ def open_remote(url: str, options: Mapping[str, Any]) -> FileSystem:
         raise StoreError(f"store {shown(url)} needs a package that is not installed: {line}") from error
     except Exception as error:  # what a protocol raises for a URL it can't use is its own affair
         raise StoreError(f"store {shown(url)}: can't open {protocol}://; {error}") from error
+    folder = _folder_of(fs, root)
+    if folder is not None:
+        return LocalFolder(folder, durable=durable)
     return AnyFileSystem(url, current().filesystem(fs), root)
+
+
+def _folder_of(fs: Any, root: str) -> str | None:
+    """Return the folder of this machine that a filesystem leads to: what fsspec does there lets several win."""
+    from fsspec.implementations.dirfs import DirFileSystem
+    from fsspec.implementations.local import LocalFileSystem
+
+    if type(fs) is LocalFileSystem:
+        return root
+    return _folder_of(fs.fs, fs._join(root)) if type(fs) is DirFileSystem else None
 
 
 def _pip_line(text: str) -> str | None:

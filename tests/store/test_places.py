@@ -15,6 +15,7 @@ import pytest
 from dualdag.errors import CorruptObjectError, StoreError
 from dualdag.store import File, open_store
 from dualdag.store import _remote as remote
+from dualdag.store._exclusive import Found, Way, place_of
 from dualdag.testing._store_suite_base import a_record, a_version
 
 
@@ -222,7 +223,8 @@ class Replacing:
         return getattr(self.fs, name)
 
 
-def test_a_place_that_replaces_is_found_out():
+def test_a_place_that_replaces_is_found_out(monkeypatch):
+    monkeypatch.setattr(remote, "_tried", {})
     fs = remote.AnyFileSystem("replacing://place", Replacing(), "/replacing")
     with pytest.warns(UserWarning, match="only one run at a time"):
         assert fs.put_if_absent("a", [b"first"])
@@ -248,7 +250,8 @@ class Lossy(Replacing):
 
 def test_a_put_whose_answer_was_lost_is_known_to_be_ours(monkeypatch):
     fs = remote.AnyFileSystem("lossy://place", Lossy(), "/lossy")
-    monkeypatch.setitem(remote._tried, Lossy, True)
+    way = Way("a put", lambda path, data: fs._fs.pipe_file(path, data, mode="create"))
+    monkeypatch.setitem(remote._tried, place_of(fs._fs), Found(way))
     assert fs.put_if_absent("a", [b"mine"])
     assert not fs.put_if_absent("a", [b"theirs"])
 
