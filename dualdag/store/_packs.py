@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["merged", "pack_batches", "part_of"]
 
 #: Batches that are worth a pack, and bytes that it holds at the most.
-_FEW, _MOST = 16, 1 << 26
+_FEW, _MOST = 16, 1 << 24
 
 
 def part_of(number: int, head: bytes) -> tuple[int, bytes]:
