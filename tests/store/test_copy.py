@@ -189,7 +189,7 @@ def test_a_store_that_takes_no_pickle(urls):
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
 @pytest.mark.parametrize("fault", ["before", "after"])
-def test_every_step_of_a_copy(fault, tmp_path):
+def test_every_step_of_a_copy(fault, tmp_path, full):
     one = str(tmp_path / "one")
     for n in range(2):
         run(flow(n), one)
@@ -211,7 +211,7 @@ def test_every_step_of_a_copy(fault, tmp_path):
 
     steps = [step.number for step in first(tmp_path / "counted") if step.changes]
     assert len(steps) > 30
-    for k in steps:
+    for k in steps if full else steps[::4]:
         folder = tmp_path / f"{k}"
         assert in_a_child(lambda k=k, folder=folder: first(folder, k)) in {CRASHED, 0 if fault == "after" else CRASHED}
         assert in_a_child(lambda folder=folder: second(folder)) == 0, k
