@@ -15,7 +15,7 @@ from dualdag.errors import ArtifactNotFoundError, CodecError, CorruptObjectError
 from dualdag.store import open_store
 from dualdag.testing import FaultFS
 from dualdag.testing._faults import CRASHED
-from tests.store.test_gc import in_a_child
+from tests.store.test_gc import changing, in_a_child
 
 LARGE = 10_000
 SECRET = "nobody would guess this one"
@@ -209,7 +209,7 @@ def test_every_step_of_a_copy(fault, tmp_path, full):
         assert target.versions("both")[0].digest == open_store(one).versions("both")[0].digest
         assert counts(flow(1), str(folder)) == counts(flow(1), one)
 
-    steps = [step.number for step in first(tmp_path / "counted") if step.changes]
+    steps = changing(first(tmp_path / "counted"))
     assert len(steps) > 30
     for k in steps if full else steps[::4]:
         folder = tmp_path / f"{k}"

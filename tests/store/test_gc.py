@@ -363,7 +363,7 @@ def test_every_step_of_a_collection(fault, tmp_path, full):
         assert again._fs.names("gc") == []
 
     shutil.copytree(base, tmp_path / "counted")
-    steps = [step.number for step in first(tmp_path / "counted") if step.changes]
+    steps = changing(first(tmp_path / "counted"))
     assert len(steps) > 20
     for k in steps if full else steps[::3]:
         folder = tmp_path / f"{k}"
@@ -372,6 +372,12 @@ def test_every_step_of_a_collection(fault, tmp_path, full):
         assert in_a_child(lambda k=k, folder=folder: first(folder, k)) in {CRASHED, 0 if fault == "after" else CRASHED}
         assert in_a_child(lambda folder=folder: second(folder)) == 0, k
         shutil.rmtree(folder)
+
+
+def changing(steps):
+    """Return the numbers of the steps that leave another state."""
+    changes = {"mkdir", "create", "write", "fsync", "link", "rename", "put", "delete"}
+    return [step.number for step in steps if step.operation.partition(" ")[0] in changes]
 
 
 def in_a_child(do):

@@ -18,7 +18,7 @@ from dualdag.store._rows import fold
 from dualdag.testing import FaultFS
 from dualdag.testing._faults import CRASHED
 from dualdag.testing._store_suite_base import a_record
-from tests.store.test_gc import in_a_child
+from tests.store.test_gc import changing, in_a_child
 
 SECRET = "nobody would guess this one"
 KEYS = [a_record(f"{k}").trace for k in range(40)] + [a_record(f"{k}").action for k in range(40)]
@@ -272,7 +272,7 @@ def test_every_step_of_packing(fault, tmp_path, full, monkeypatch):
         assert cold(str(folder)).records(KEYS) == before
 
     shutil.copytree(base, tmp_path / "counted")
-    steps = [step.number for step in first(tmp_path / "counted") if step.changes]
+    steps = changing(first(tmp_path / "counted"))
     assert len(steps) > 20
     for k in steps if full else steps[::4]:
         folder = tmp_path / f"{k}"
