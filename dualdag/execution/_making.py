@@ -13,13 +13,16 @@ import reprlib
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache, partial
+from types import FunctionType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dualdag.hashing import SCHEMA, digest_value
+from dualdag.errors import FingerprintError
+from dualdag.hashing import SCHEMA, digest_value, fingerprint
 
 if TYPE_CHECKING:
     from dualdag.graph import Graph, Node, Op
+    from dualdag.hashing import Fingerprint, Reached
 
 __all__ = [
     "FORMAT",
@@ -37,6 +40,7 @@ FORMAT = 2
 MOST_STEPS, MOST_FILES = 100, 2000
 #: Characters of one source, and of all sources of a version.
 _MOST_SOURCE, _MOST_SOURCES = 100_000, 1_000_000
+_CUT = "\n# ... cut here\n"
 _MOST_ARGUMENTS = 30
 _MOST_TEXT = 400
 
@@ -83,8 +87,16 @@ class _Code:
         name = op.prefix.hex()[:16]
         if name in self.ops:
             return name
+        reaches = self.reached(op.fingerprint)
+        self.ops[name] = {"label": op.label, "reaches": reaches}
+        if op.kind == "call" and op.fingerprint is None:
+            self.ops[name]["versioned"] = True
+        return name
+
+    def reached(self, taken: Fingerprint | None) -> list[int]:
+        """Add what a fingerprint is made of, and return where it stands."""
         reaches: list[int] = []
-        for one in op.fingerprint.reached if op.fingerprint is not None else ():
+        for one in taken.reached if taken is not None else ():
             if one.kind == "distribution":
                 self.packages[one.name] = one.detail
                 continue
@@ -93,21 +105,29 @@ class _Code:
                 self.places[key] = len(self.functions)
                 self.functions.append(self._described(one))
             reaches.append(self.places[key])
-        self.ops[name] = {"label": op.label, "reaches": reaches}
-        if op.kind == "call" and op.fingerprint is None:
-            self.ops[name]["versioned"] = True
-        return name
+        return reaches
 
-    def _described(self, one: Any) -> dict[str, Any]:
-        source = one.source()
-        if source is not None and (len(source) > _MOST_SOURCE or len(source) > self.left):
-            source = source[: min(_MOST_SOURCE, self.left)] + "\n# ... cut here\n"
-        self.left -= len(source or "")
-        found = {
-            "kind": one.kind, "name": one.name, "owner": one.owner, "digest": one.digest.hex(), "file": one.file,
-            "line": one.line, "detail": one.detail, "source": source, "via": one.via,
-        }  # fmt: skip
-        return {name: value for name, value in found.items() if value not in (None, "")}
+    def _described(self, one: Reached) -> dict[str, Any]:
+        found = _told(one)
+        source = found.get("source")
+        if source is not None:
+            if len(source) > self.left:
+                found = found | {"source": source[: max(self.left, 0)] + _CUT}
+            self.left -= len(source)
+        return found
+
+
+@lru_cache(1024)
+def _told(one: Reached) -> dict[str, Any]:
+    """Return what is written down of something that is reached; its source as it was when this was first asked."""
+    source = one.source()
+    if source is not None and len(source) > _MOST_SOURCE:
+        source = source[:_MOST_SOURCE] + _CUT
+    found = {
+        "kind": one.kind, "name": one.name, "owner": one.owner, "digest": one.digest.hex(), "file": one.file,
+        "line": one.line, "detail": one.detail, "source": source, "via": one.via,
+    }  # fmt: skip
+    return {name: value for name, value in found.items() if value not in (None, "")}
 
 
 def making_of(graph: Graph, position: int, known: Known) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -142,7 +162,9 @@ def making_of(graph: Graph, position: int, known: Known) -> tuple[dict[str, Any]
             artifacts[label] = {"version": known.version(label), "digest": digest.hex() if digest else None}
         name = code.add(graph.nodes[j]._op) if kind == "call" else ""
         if rows[j] < MOST_STEPS:
-            steps.append(_step(graph, j, kind, name, rows, known))
+            step = _step(graph, j, kind, name, rows, known)
+            uses = [place for fn in _functions_in(graph.nodes[j]) for place in code.reached(_fingerprint(fn))]
+            steps.append(step | {"uses": uses} if uses else step)
     details: dict[str, Any] = {"steps": steps, "files": files.facts, "globs": globs, "artifacts": artifacts}
     if len(order) > MOST_STEPS or files.missed:
         details["cut"] = {"steps": len(order), "files": len(files.facts) + files.missed}
@@ -205,6 +227,8 @@ def _step(graph: Graph, j: int, kind: str, op: str, rows: Mapping[int, int], kno
 
 
 def _arguments(graph: Graph, node: Node[Any]) -> list[list[str]]:
+    if _is_chain(node):
+        return [[f".{name}", *_argument(graph, _Written(args, kwargs))] for name, args, kwargs in node._args[1]]
     names = _names(node._op.fn)
     found = [
         [names[k] if k < len(names) else f"argument {k + 1}", *_argument(graph, arg)]
@@ -212,6 +236,44 @@ def _arguments(graph: Graph, node: Node[Any]) -> list[list[str]]:
     ]
     found += [[name, *_argument(graph, arg)] for name, arg in list((node._kwargs or {}).items())[:_MOST_ARGUMENTS]]
     return found
+
+
+class _Written(NamedTuple):
+    """The arguments of a method of a pandas chain."""
+
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+
+def _is_chain(node: Node[Any]) -> bool:
+    """Return whether a node is of a pandas chain, whose second argument lists methods with their arguments."""
+    if not str(getattr(node._op.fn, "__module__", "")).startswith("dualdag.frames") or len(node._args) < 2:
+        return False
+    steps = node._args[1]
+    return isinstance(steps, tuple) and all(
+        type(one) is tuple and len(one) == 3 and type(one[0]) is str and type(one[2]) is dict for one in steps
+    )
+
+
+def _functions_in(node: Node[Any]) -> list[Any]:
+    """Return the functions among the arguments of a node, those in containers too."""
+    if node._op.kind != "call":
+        return []
+    found: list[Any] = []
+    waiting: list[tuple[Any, int]] = [(one, 0) for one in (*node._args, *(node._kwargs or {}).values())]
+    for one, depth in waiting:  # grows while it is read
+        if isinstance(one, (FunctionType, partial)) or hasattr(type(one), "__dualdag_fn__"):
+            found.append(one)
+        elif type(one) in (list, tuple, dict) and depth < 5 and len(waiting) < 1000:
+            waiting += [(inner, depth + 1) for inner in (one.values() if type(one) is dict else one)]
+    return found
+
+
+def _fingerprint(fn: Any) -> Fingerprint | None:
+    try:
+        return fingerprint(fn)
+    except FingerprintError:  # it was told of where the node was made
+        return None
 
 
 def _names(fn: Any) -> tuple[str, ...]:
@@ -233,6 +295,10 @@ def _argument(graph: Graph, arg: Any) -> list[str]:
     if type(arg) in (int, float, bool, type(None)):
         return [repr(arg)]
     text = _text(graph, arg, 0)
+    if isinstance(arg, _Written):
+        inner = [_text(graph, one, 0) for one in arg.args]
+        text = ", ".join(inner + [f"{name}={_text(graph, one, 0)}" for name, one in arg.kwargs.items()])
+        return [text if len(text) <= _MOST_TEXT else f"{text[: _MOST_TEXT - 3]}..."]
     if "..." not in text and len(text) <= _MOST_TEXT and type(arg) in (str, bytes, list, tuple, dict, set, frozenset):
         return [text]
     try:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from dualdag.errors import CorruptObjectError, StoreError, UntrustedRecordError
 from dualdag.execution._git import git_state
 from dualdag.execution._inputs import look_at
-from dualdag.execution._making import FORMAT, FileFact, Known, machine, making_of
+from dualdag.execution._making import FORMAT, MOST_STEPS, FileFact, Known, machine, making_of
 from dualdag.execution._result import ArtifactRow
 from dualdag.execution._state import FAILED
 from dualdag.graph import asked_params
@@ -141,7 +141,7 @@ def _made_of(scheduler: Scheduler, i: int, spec: ArtifactSpec) -> tuple[bytes, b
         "made": time.time(),
         "made_at": {"file": spec.site.file, "line": spec.site.line},
         "parameters": asked_params(),
-        "inputs": inputs,
+        "inputs": dict(list(inputs.items())[:MOST_STEPS]),
         "lineage": [key.hex() for j in above if (key := _trace(scheduler, j)) is not None],
         "git": run.git.commit,
         "dirty": run.git.dirty,

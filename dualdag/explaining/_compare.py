@@ -38,9 +38,14 @@ def compare(then: Making, now: Making, names: tuple[str, str] = ("then", "now"))
     found: list[Cause] = []
     tasks, steps = compare_steps(then, now, way)
     if then.full and now.full:
-        for then_op, now_op, through in tasks:
-            changes = _functions(then.ops.get(then_op, ()), now.ops.get(now_op, ()), through, names)
-            found += changes or _packaged(then, now) or [_task(now, now_op, through)]
+        for old, new, through in tasks:
+            was, is_ = then.ops.get(old.op, ()), now.ops.get(new.op, ())
+            if old.op != new.op:
+                changes = _functions(was, is_, through, names)
+                found += changes or _packaged(then, now) or [_task(now, new.op, through)]
+            used = [then.functions[k] for k in old.uses], [now.functions[k] for k in new.uses]
+            if _digests(used[0]) != _digests(used[1]):
+                found += _functions(*used, through, names)
     else:
         ends = (now.steps[0].label,) if now.steps else ()
         found += _functions(then.functions, now.functions, ends, names)
@@ -80,6 +85,10 @@ def _functions(
         found += [Cause("code", f"{_called(one)} is no longer reached", _place(one)) for one in gone[:3]]
     # A variable that only a changed function reads anew is told of by that function's diff.
     return found or [_new_variable(one, through) for key, ours in after.items() if key not in before for one in ours]
+
+
+def _digests(functions: Iterable[Function]) -> list[str]:
+    return sorted(one.digest for one in functions)
 
 
 def _by_key(functions: Iterable[Function]) -> dict[tuple[str, str, str], list[Function]]:
@@ -192,7 +201,7 @@ def _files(then: Making, now: Making, way: dict[str, tuple[str, ...]]) -> list[C
         one, two = then.files[old], now.files[url]
         if not two.digest or one.digest != two.digest:
             found.append(_file_changed(url, one, two, way))
-    if then.more:
+    if then.more_files or now.more_files:
         return found
     added = [url for url in now.files if url not in same and url not in moved]
     removed = [url for url in then.files if url not in same and url not in moved.values()]

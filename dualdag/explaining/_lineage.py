@@ -130,9 +130,21 @@ def _text(made: Making, step: Step) -> str:
 
 def _call(made: Making, step: Step) -> str:
     """Return a step as a call, with its arguments; nodes by their labels."""
+    if step.args and all(name.startswith(".") for name, _, _ in step.args):
+        return "".join([_method(name[1:], text) for name, text, _ in step.args])
     functions = made.ops.get(step.op, ())
     name = functions[0].name if functions and functions[0].is_code else step.label
     return f"{name}({', '.join([cut(text, 40) if k else text[:60] for k, text in enumerate(_shown(step))])})"
+
+
+def _method(name: str, text: str) -> str:
+    """Return a step of a pandas chain about as it was written."""
+    if name == "[]":
+        return f"[{cut(text, 40)}]"
+    if name.startswith("read"):
+        return text.partition(",")[0].strip("'\"")
+    last = name.rpartition(".")[2]
+    return f".{last}({cut(text, 40)})" if last.isidentifier() else f"{name} {cut(text, 40)}"
 
 
 def _shown(step: Step) -> list[str]:

@@ -42,7 +42,7 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A node, and what it takes; `inputs` are positions in the list of steps."""
+    """A node, and what it takes: `inputs` are places among the steps, `uses` those of functions in arguments."""
 
     kind: str
     label: str
@@ -52,6 +52,7 @@ class Step:
     inputs: tuple[int, ...] = ()
     at: str = ""
     digest: str = ""
+    uses: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,7 @@ class Making:
         Of the repository; empty where there is none.
     dirty : bool or None
         Whether tracked files differed from it; None is not known.
-    more : int
+    more_steps, more_files : int
         How many steps and files are not listed here.
     problem : str
         Why nothing is known, where that is so.
@@ -117,7 +118,8 @@ class Making:
     made_at: str = ""
     commit: str = ""
     dirty: bool | None = None
-    more: int = 0
+    more_steps: int = 0
+    more_files: int = 0
     problem: str = ""
     full: bool = True
 
@@ -171,7 +173,6 @@ def making_from(details: Mapping[str, Any], code: Mapping[str, Any], problem: st
     files = {url: InputFile(size, when, digest or "") for url, (size, when, digest) in details["files"].items()}
     urls = list(files)
     cut = details.get("cut", {})
-    listed = len(details["steps"]) + len(files)
     return Making(
         steps=tuple(_step(one) for one in details["steps"]),
         ops={name: tuple(functions[k] for k in op["reaches"]) for name, op in code.get("ops", {}).items()},
@@ -180,7 +181,8 @@ def making_from(details: Mapping[str, Any], code: Mapping[str, Any], problem: st
         files=files,
         globs={pattern: tuple(urls[k] for k in places) for pattern, places in details["globs"].items()},
         artifacts={name: Upstream(one["version"], one["digest"] or "") for name, one in details["artifacts"].items()},
-        more=max(0, sum(cut.values()) - listed),
+        more_steps=max(0, cut.get("steps", 0) - len(details["steps"])),
+        more_files=max(0, cut.get("files", 0) - len(files)),
         problem=problem,
         full=not problem,
         **_surroundings(details),
@@ -213,7 +215,7 @@ def _step(one: Mapping[str, Any]) -> Step:
     args = tuple((arg[0], arg[1], arg[2] if len(arg) > 2 else "") for arg in one.get("args", ()))
     return Step(
         one["kind"], one["label"], one.get("own", ""), one.get("op", ""), args,
-        tuple(one.get("inputs", ())), one.get("at", ""), one.get("digest", ""),
+        tuple(one.get("inputs", ())), one.get("at", ""), one.get("digest", ""), tuple(one.get("uses", ())),
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from hashlib import blake2b
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["compare_steps", "ways"]
 
-Tasks = list[tuple[str, str, tuple[str, ...]]]
+Tasks = list[tuple["Step", "Step", tuple[str, ...]]]
 
 
 def ways(made: Making) -> dict[str, tuple[str, ...]]:
@@ -77,14 +78,19 @@ def compare_steps(then: Making, now: Making, way: Mapping[str, tuple[str, ...]])
             continue
         one, two = then.steps[i], now.steps[j]
         through = places.get(j, (two.label,))
-        if one.kind == two.kind == "call" and one.op != two.op:
-            tasks.append((one.op, two.op, through))
+        used = [sorted(made.functions[k].digest for k in step.uses) for made, step in ((then, one), (now, two))]
+        same_code = one.op == two.op and used[0] == used[1]
+        if one.kind == two.kind == "call" and not same_code:
+            tasks.append((one, two, through))
         if one.own != two.own:
             found += _arguments(one, two, through)
         matched, added, removed = _aligned(then, now, one, two, signs)
         found += _inputs(then, now, added, removed, through, two)
-        if one.own != two.own and one.op == two.op and not found and not added and not removed:
-            text = f"an argument of {two.label} changed, beyond what is noted of it"
+        if one.own != two.own and same_code and not found and not added and not removed:
+            counts = len(one.inputs), len(two.inputs)
+            text = f"{two.label} takes {counts[1]} inputs, and took {counts[0]}"
+            if counts[0] == counts[1]:
+                text = f"an argument of {two.label} changed, beyond what is noted of it"
             found.append(Cause("argument", text, two.at, through=through))
         for pair in matched:
             if pair not in seen:
@@ -142,7 +148,7 @@ def _arguments(one: Step, two: Step, through: tuple[str, ...]) -> list[Cause]:
             text = f"argument {arg[0]} of {two.label} is given now"
             found.append(Cause("argument", text, two.at, now=arg[1], through=through))
         elif was[1:] != arg[1:] and not _only_names(was[1], arg[1]):
-            text = f"argument {arg[0]} of {two.label} changed"
+            text = f"{_argument_name(arg[0])} of {two.label} changed"
             said = "" if was[1] != arg[1] else " beyond what is shown of it"
             found.append(Cause("argument", text + said, two.at, was[1], arg[1], through=through))
     kept = {arg[0] for arg in two.args}
@@ -153,9 +159,17 @@ def _arguments(one: Step, two: Step, through: tuple[str, ...]) -> list[Cause]:
     return found
 
 
+def _argument_name(name: str) -> str:
+    return f"argument {name}" if not name.startswith(".") else f"step {name.removeprefix('.')}"
+
+
 def _only_names(was: str, now: str) -> bool:
-    """Return whether both are nodes: which ones they are is told by their steps."""
-    return all(text.startswith("<") and text.endswith(">") and not text.startswith("<function ") for text in (was, now))
+    """Return whether nothing but nodes differs: which ones they are is told by their steps."""
+    return _NODE.sub("", was) == _NODE.sub("", now)
+
+
+#: A node in the text of an argument.
+_NODE = re.compile(r"<(?!function )[^<>]*>(, )?")
 
 
 def _by_label(then: Iterable[Step], now: Iterable[Step], way: Mapping[str, tuple[str, ...]]) -> list[Cause]:
@@ -222,17 +236,25 @@ def _inputs(
     for j in added:
         step = now.steps[j]
         if step.kind == "files":
-            found.append(
-                Cause("input", f"{user.label} takes the files {step.label} now", through=(step.label, *through))
-            )
-        elif step.kind != "file":
+            text = f"{user.label} takes the files {step.label} now"
+            found.append(Cause("input", text, through=(step.label, *through)))
+        elif step.kind != "file" and not _brings_files(now, j, then):
             text = f"{user.label} takes {_named(step)} now"
             found.append(Cause("input", text, step.at, through=(step.label, *through)))
     for i in removed:
         step = then.steps[i]
-        if step.kind != "file":
+        if step.kind != "file" and not _brings_files(then, i, now):
             found.append(Cause("input", f"{user.label} takes {_named(step)} no longer", step.at, through=through))
     return found
+
+
+def _brings_files(made: Making, place: int, other: Making) -> bool:
+    """Return whether a step stands below a file that the other making has not: then that file is told of."""
+    known = {step.label for step in other.steps if step.kind == "file"}
+    above = [place]
+    for k in above:  # grows while it is read
+        above += [j for j in made.steps[k].inputs if j < len(made.steps) and j not in above]
+    return any(made.steps[k].kind == "file" and made.steps[k].label not in known for k in above)
 
 
 def _named(step: Step) -> str:

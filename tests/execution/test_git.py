@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from dualdag.execution._git import git_commit
+import shutil
+import subprocess
+
+import pytest
+
+from dualdag.execution._git import git_commit, git_state
 
 
 def test_git_commit(tmp_path):
@@ -24,3 +29,26 @@ def test_git_commit(tmp_path):
     tree.mkdir()
     (tree / ".git").write_text(f"gitdir: {git}/worktrees/tree\n")
     assert git_commit(tree) == "def456"
+
+
+def test_changes_to_tracked_files(tmp_path):
+    git = shutil.which("git")
+    if git is None:
+        pytest.skip("needs git")
+
+    def call(*arguments):
+        who = ["-c", "user.name=x", "-c", "user.email=x@y"]
+        subprocess.run([git, *who, *arguments], cwd=tmp_path, check=True, capture_output=True)
+
+    assert git_state(tmp_path) == (None, None)
+    call("init", "-q")
+    (tmp_path / "a").write_text("1")
+    call("add", "a")
+    call("commit", "-qm", "one")
+    commit, dirty = git_state(tmp_path)
+    assert len(commit) == 40
+    assert dirty is False
+    (tmp_path / "new").write_text("1")
+    assert git_state(tmp_path).dirty is False
+    (tmp_path / "a").write_text("2")
+    assert git_state(tmp_path) == (commit, True)

@@ -96,7 +96,7 @@ def test_inputs_that_come_and_go(world):
     world.edit("flow.py", "mix(up, lengths(", "mix(read(dag.file('one.txt'), 5), lengths(")
     found = kinds(world.why())
     assert ("input", "top takes artifact up no longer") in found
-    assert ("input", "top takes read now") in found
+    assert ("file", "file one.txt was added") in found
 
 
 def test_another_file_in_its_place(world):
@@ -277,3 +277,61 @@ def test_causes_are_told_exactly_where_something_would_run(world, seed):
             assert why.action == action, (seed, step, name)
             assert (why.causes == ()) == (action in {"reuse", "pinned"}), (seed, step, name, str(why))
             assert max(map(len, str(why).splitlines())) <= 100
+
+
+def test_a_pandas_chain():
+    import pandas
+
+    import dualdag.pandas as pd
+
+    def chain(least, how="sum", fn=abs):
+        frame = pd.read_csv("x*.csv")
+        return frame[frame.a > least].groupby("a").agg(s=("b", how)).apply(fn).artifact("g")
+
+    for name in "12":
+        pandas.DataFrame({"a": [1, 2, 3], "b": [3.0, 4.0, int(name)]}).to_csv(f"x{name}.csv", index=False)
+
+    def one(column):
+        return column + 1
+
+    def two(column):
+        return column + 2
+
+    chain(1, fn=one).compute(backend="sync", progress="off")
+    (only,) = dag.why(chain(2, fn=one)).causes
+    assert (only.kind, only.text, only.was, only.now) == ("argument", "step > of gt changed", "1", "2")
+    (only,) = dag.why(chain(1, "mean", fn=one)).causes
+    assert (only.was, only.now) == ("s=('b', 'sum')", "s=('b', 'mean')")
+    (only,) = [cause for cause in dag.why(chain(1, fn=two)).causes if cause.kind == "code" and not cause.diff] or [None]
+    assert "two" in only.text
+    pandas.DataFrame({"a": [1], "b": [2.0]}).to_csv("x3.csv", index=False)
+    (only,) = dag.why(chain(1, fn=one)).causes
+    assert only.text == "file x3.csv was added"
+    assert only.through[0] == "x3.csv"
+
+
+def test_a_function_among_the_arguments(world):
+    world.write("flow.py", "import dualdag as dag\nfrom money import price\ndag.task(map)(price, [1]).named('m')\n"
+                           "@dag.task\ndef use(fns, x):\n    return fns['f'](x)\nuse({'f': price}, 2).artifact('used')\n")  # fmt: skip
+    world.run("used")
+    world.edit("rates.py", "x * RATE", "RATE * x")
+    (only,) = world.why("used").causes
+    assert only.text == "function scale changed"
+    assert only.through == ("scale", "price", "used")
+
+
+def test_a_wide_graph():
+    read = dag.task(lambda path, k: k)
+    count = dag.task(lambda *xs: len(xs))
+
+    def wide(n):
+        return count(*[read(dag.file(f"f{k}.txt"), k) for k in range(n)]).artifact("wide")
+
+    for k in range(151):
+        Path(f"f{k}.txt").write_text(str(k))
+    wide(150).compute(backend="sync", progress="off")
+    assert dag.why(wide(150)).causes == ()
+    found = dag.why(wide(151)).causes
+    assert [one.text for one in found] == ["wide takes 151 inputs, and took 150", "file f150.txt was added"]
+    Path("f149.txt").write_text("other")
+    assert [one.text for one in dag.why(wide(150)).causes] == ["file f149.txt changed"]
