@@ -193,6 +193,16 @@ def test_an_old_value_that_comes_back_is_a_change():
     assert tick(MONDAY + timedelta(minutes=3)) == {}
 
 
+def test_old_code_that_comes_back_is_a_change():
+    call(MONDAY)
+    Path("flow.py").write_text(FLOW.replace('return f"{n}"', 'return f"{n}!"'))
+    assert tick(MONDAY + timedelta(minutes=1)) == {"always": "run", "morning": "run"}
+    Path("flow.py").write_text(FLOW.replace('cadence="0 6 * * *"', 'cadence="frozen"'))
+    assert tick(MONDAY + timedelta(minutes=2)) == {"always": "reuse"}
+    assert dag.load("always") == "1"
+    assert tick(MONDAY + timedelta(minutes=3)) == {}
+
+
 def test_a_value_that_is_gone_is_due():
     Path("flow.py").write_text(FLOW.replace('return f"{n}"', 'return f"{n}" * 10_000'))
     call(MONDAY)
