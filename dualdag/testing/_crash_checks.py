@@ -9,10 +9,12 @@ from typing import Any
 from blake3 import blake3
 
 import dualdag as dag
-from dualdag.store import Store, open_store
+from dualdag.errors import CorruptObjectError
+from dualdag.store import Store, Version, open_store
+from dualdag.store._facts import Batch, Fact
 from dualdag.testing._crashes import Place
 
-__all__ = ["DAMAGE", "is_whole", "opened", "quietly", "recorded", "run"]
+__all__ = ["DAMAGE", "is_whole", "leads_somewhere", "opened", "quietly", "recorded", "run"]
 
 #: What a store warns of that has names of files which are not whole.
 DAMAGE = ("damaged", "marker", "left out", "is gone")
@@ -107,6 +109,33 @@ def is_whole(place: Place, store: Store) -> None:
         else:
             good = store._sealer.layout_of(data, path) is not None
         assert good, f"{path} has its name and is not whole ({len(data)} bytes)"
+
+
+def leads_somewhere(store: Store) -> None:
+    """Make sure that no record, fact or version names an object that is not there.
+
+    Parameters
+    ----------
+    store : Store
+        Which was not collected, and lost nothing.
+    """
+    named: set[bytes] = set()
+    for path in _files(store):
+        data = store._fs.get(path) or b""
+        for kind in (Batch, Fact, Version):
+            try:
+                named.update(_checksums(store._sealer.unseal(data, kind, path)))
+            except CorruptObjectError:
+                continue
+    gone = named - store.has_objects(named)
+    assert not gone, f"{len(gone)} objects are named and not there"
+
+
+def _checksums(told: object) -> list[bytes]:
+    if isinstance(told, Version):
+        return [told.checksum]
+    records = told.records if isinstance(told, Batch) else [told.record] if isinstance(told, Fact) else []
+    return [record.checksum for record in records if record.checksum is not None]
 
 
 def _files(store: Store) -> Iterator[str]:

@@ -8,18 +8,18 @@ from typing import Any
 import dualdag as dag
 from dualdag.errors import ArtifactNotFoundError, CorruptObjectError
 from dualdag.store import Store
-from dualdag.testing._crash_checks import DAMAGE, is_whole, opened, quietly, recorded, run
+from dualdag.testing._crash_checks import DAMAGE, is_whole, leads_somewhere, opened, quietly, recorded, run
 from dualdag.testing._crash_tasks import chain, marked, mix, mixed, pair, price
 from dualdag.testing._crashes import Operation, Place
 from dualdag.testing._store_suite_base import a_record, a_version
 
-__all__ = ["OPERATIONS"]
+__all__ = ["WRITING", "act_chain", "check_heal", "is_price", "marks", "newest", "prepare_heal"]
 
 _NODES = 20
 _START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
-def _marks(place: Place) -> str:
+def marks(place: Place) -> str:
     return str(place.folder / "marks")
 
 
@@ -34,10 +34,10 @@ def _expected(size: int) -> list[bytes]:
 
 
 def _run_chain(place: Place) -> Any:
-    return run(place, chain(_marks(place), _NODES)[-1].artifact("last"))
+    return run(place, chain(marks(place), _NODES)[-1].artifact("last"))
 
 
-def _act_run(place: Place) -> None:
+def act_chain(place: Place) -> None:
     assert _run_chain(place) == _expected(_NODES)[-1]
 
 
@@ -46,14 +46,15 @@ def _check_run(place: Place) -> None:
 
 
 def _resume(place: Place) -> None:
-    expected, nodes, store = _expected(_NODES), chain(_marks(place), _NODES), opened(place)
+    expected, nodes, store = _expected(_NODES), chain(marks(place), _NODES), opened(place)
     is_whole(place, store)
+    leads_somewhere(store)
     kept = recorded(store, nodes)
     assert all(value == expected[k] for k, value in kept.items())
     store.close()
-    before = marked(_marks(place))
-    _act_run(place)
-    again = marked(_marks(place))[len(before) :]
+    before = marked(marks(place))
+    act_chain(place)
+    again = marked(marks(place))[len(before) :]
     assert not {str(k) for k in kept} & set(again), f"recorded, and run again: {again}"
     assert len(set(before) & set(again)) <= 1, f"one was in flight, and these ran again: {again}"
     _is_settled(place)
@@ -61,9 +62,9 @@ def _resume(place: Place) -> None:
 
 def _is_settled(place: Place) -> None:
     """Make sure that the answer is there, and that nothing is left to do."""
-    before = marked(_marks(place))
-    _act_run(place)
-    assert marked(_marks(place)) == before
+    before = marked(marks(place))
+    act_chain(place)
+    assert marked(marks(place)) == before
     assert dag.load("last", store=place.url) == _expected(_NODES)[-1]
     store = opened(place)
     is_whole(place, store)
@@ -73,8 +74,8 @@ def _is_settled(place: Place) -> None:
 # Publishing a version, with a confirmation.
 
 
-def _price(place: Place, number: int, hours: int = 0) -> None:
-    node = price(_marks(place), number)
+def is_price(place: Place, number: int, hours: int = 0) -> None:
+    node = price(marks(place), number)
     value = run(place, node, now=_START + timedelta(hours=hours))
     assert int.from_bytes(value[:8], "big") == number
 
@@ -83,15 +84,16 @@ def _check_publish(place: Place) -> None:
     def check() -> None:
         store = opened(place)
         is_whole(place, store)
+        leads_somewhere(store)
         _confirmations_are_of_versions(store, "price")
-        latest = _newest(place, store, "price")
+        latest = newest(place, store, "price")
         assert latest[0] in (1, 2)
-        before = marked(_marks(place))
-        _price(place, 2)
-        ran = marked(_marks(place))[len(before) :]
+        before = marked(marks(place))
+        is_price(place, 2)
+        ran = marked(marks(place))[len(before) :]
         assert latest[0] == 1 or not ran, "what had a version was run again"
         store.refresh()
-        assert _newest(place, store, "price")[0] == 2
+        assert newest(place, store, "price")[0] == 2
         values = [
             _first(store.load(store.version("price", row.version).checksum, "bytes")) for row in store.versions("price")
         ]
@@ -104,7 +106,7 @@ def _first(value: bytes) -> int:
     return int.from_bytes(value[:8], "big")
 
 
-def _newest(place: Place, store: Store, name: str) -> tuple[int, int]:
+def newest(place: Place, store: Store, name: str) -> tuple[int, int]:
     """Return the first number of the newest version's value, and the version's number."""
     try:
         version = store.version(name)
@@ -127,7 +129,7 @@ def _act_confirm(place: Place) -> None:
 
 
 def _hourly(place: Place) -> Any:
-    return mix(0, _marks(place), []).artifact("hourly", cadence="1h")
+    return mix(0, marks(place), []).artifact("hourly", cadence="1h")
 
 
 def _check_confirm(place: Place) -> None:
@@ -135,13 +137,13 @@ def _check_confirm(place: Place) -> None:
         store = opened(place)
         is_whole(place, store)
         _confirmations_are_of_versions(store, "hourly")
-        before = marked(_marks(place))
+        before = marked(marks(place))
         _act_confirm(place)
         confirmed = store.last_confirmed("hourly")
         assert confirmed is not None
         assert (confirmed.version, confirmed.created) == (1, (_START + timedelta(hours=2)).timestamp())
         assert [row.version for row in store.versions("hourly")] == [1]
-        assert marked(_marks(place)) == before, "what was recorded was run again"
+        assert marked(marks(place)) == before, "what was recorded was run again"
 
     quietly(place, check)
 
@@ -158,7 +160,7 @@ def _outside(place: Place, number: int | None = None) -> str:
 
 def _pair(place: Place, number: int, **options: Any) -> int:
     """Return what both artifacts took from the feed."""
-    left, right = run(place, pair(_marks(place), _outside(place), number), **options)
+    left, right = run(place, pair(marks(place), _outside(place), number), **options)
     assert (left[:4], right[:5], left[4:]) == (b"left", b"right", right[5:])
     return _first(left[4:])
 
@@ -180,6 +182,7 @@ def _check_refresh(place: Place) -> None:
 def _after_refresh(place: Place) -> None:
     store = opened(place)
     is_whole(place, store)
+    leads_somewhere(store)
     seen = [_of_side(place, store, name) for name in ("left", "right")]
     assert set(seen) <= {101, 102}
     # The next plain run tells what is in force.  What was published from it is not taken back.
@@ -194,9 +197,9 @@ def _after_refresh(place: Place) -> None:
 
 def _everywhere(place: Place, number: int) -> None:
     """Make sure that every derivation of the feed gives the same, and that none runs it again."""
-    before = marked(_marks(place))
+    before = marked(marks(place))
     assert [_pair(place, derivation) for derivation in (3, 2, 3)] == [number] * 3
-    assert marked(_marks(place)) == before
+    assert marked(marks(place)) == before
 
 
 def _of_side(place: Place, store: Store, name: str) -> int:
@@ -211,10 +214,10 @@ def _of_side(place: Place, store: Store, name: str) -> int:
 # Healing.
 
 
-def _prepare_heal(place: Place) -> None:
-    _act_run(place)
+def prepare_heal(place: Place) -> None:
+    act_chain(place)
     store = opened(place)
-    nodes = chain(_marks(place), _NODES)
+    nodes = chain(marks(place), _NODES)
     keys = [bytes.fromhex(node.key.rpartition("-")[2]) for node in nodes]
     found = store.records(keys)
     for name, damage in ((4, _flip), (6, _cut), (8, None)):
@@ -236,56 +239,26 @@ def _cut(data: bytes) -> bytes:
 
 
 def _act_heal(place: Place) -> None:
-    nodes = chain(_marks(place), _NODES)
-    value = run(place, mix(100, _marks(place), [nodes[4], nodes[6], nodes[8]]))
+    nodes = chain(marks(place), _NODES)
+    value = run(place, mix(100, marks(place), [nodes[4], nodes[6], nodes[8]]))
     expected = _expected(_NODES)
     assert value == mixed(100, [expected[4], expected[6], expected[8]])
 
 
-def _check_heal(place: Place) -> None:
+def check_heal(place: Place) -> None:
     def check() -> None:
-        before = marked(_marks(place))
+        before = marked(marks(place))
         _act_heal(place)
-        healed = marked(_marks(place))
+        healed = marked(marks(place))
         assert {"4", "6", "8", "100"} >= set(healed[len(before) :]), "more than what was damaged was run again"
         _act_heal(place)
-        assert marked(_marks(place)) == healed, "what was healed was run again"
+        assert marked(marks(place)) == healed, "what was healed was run again"
         store = opened(place)
         is_whole(place, store)
-        kept = recorded(store, chain(_marks(place), _NODES))
+        kept = recorded(store, chain(marks(place), _NODES))
         assert kept == dict(enumerate(_expected(_NODES)))
 
     quietly(place, check, *DAMAGE)
-
-
-def _act_repair(place: Place) -> None:
-    opened(place).verify(repair=True)
-
-
-def _check_repair(place: Place) -> None:
-    def check() -> None:
-        store = opened(place)
-        store.verify(repair=True, restart=True)
-        found = store.verify(restart=True)
-        assert found.whole, found.problems
-        is_whole(place, store)
-        store.close()
-        _check_heal(place)
-
-    quietly(place, check, *DAMAGE)
-
-
-def _prepare_repair(place: Place) -> None:
-    _prepare_heal(place)
-    store = opened(place)
-    store.put_records([a_record("one")])
-    store.supersede(a_record("one"))
-    for folder in ("batches/00000000", "facts"):
-        path = f"{folder}/{store._fs.names(folder)[-1]}"
-        data = store._fs.get(path)
-        assert data is not None
-        store._fs.remove(path)
-        store._fs.put_if_absent(path, [_cut(data)])
 
 
 # Deleting, two writers, the marker.
@@ -371,18 +344,14 @@ def _check_marker(place: Place) -> None:
     assert len(store.records([a_record("one").trace, a_record("two").trace])) == 2
 
 
-#: Every operation that is tried, by name.
-OPERATIONS = {
-    operation.name: operation
-    for operation in (
-        Operation("run of 20 nodes", _act_run, _check_run),
-        Operation("publish a version", lambda p: _price(p, 2), _check_publish, lambda p: _price(p, 1)),
-        Operation("confirm a version", _act_confirm, _check_confirm, lambda p: run(p, _hourly(p), now=_START)),
-        Operation("refresh", _act_refresh, _check_refresh, _prepare_refresh),
-        Operation("heal damaged objects", _act_heal, _check_heal, _prepare_heal),
-        Operation("verify --repair", _act_repair, _check_repair, _prepare_repair),
-        Operation("delete an artifact", _act_delete, _check_delete, _prepare_delete),
-        Operation("second writer", _act_second_writer, _check_second_writer),
-        Operation("mend the marker", _act_marker, _check_marker, _prepare_marker),
-    )
-}
+#: What writes to a store.
+WRITING = (
+    Operation("run of 20 nodes", act_chain, _check_run),
+    Operation("publish a version", lambda p: is_price(p, 2), _check_publish, lambda p: is_price(p, 1)),
+    Operation("confirm a version", _act_confirm, _check_confirm, lambda p: run(p, _hourly(p), now=_START)),
+    Operation("refresh", _act_refresh, _check_refresh, _prepare_refresh),
+    Operation("heal damaged objects", _act_heal, check_heal, prepare_heal),
+    Operation("delete an artifact", _act_delete, _check_delete, _prepare_delete),
+    Operation("second writer", _act_second_writer, _check_second_writer),
+    Operation("mend the marker", _act_marker, _check_marker, _prepare_marker),
+)

@@ -23,7 +23,7 @@ import dualdag as dag
 from dualdag.errors import DualdagError
 from dualdag.testing._faults import CHANGES, CRASHED, CRASHES, ERRORS, FaultFS, Killed
 
-__all__ = ["Operation", "Place", "Tally", "sweep", "table"]
+__all__ = ["Operation", "Place", "Tally", "apart", "sweep", "table"]
 
 #: Seconds after which a child counts as one that hangs.
 _PATIENCE = 120.0
@@ -234,7 +234,7 @@ def _point(operation: Operation, place: Place, fault: str, at: int | None) -> _T
             operation.check(place)
         return {"steps": told.steps, "hit": told.hit}
 
-    status, found, said = _apart(first, place.folder / "first")
+    status, found, said = apart(first, place.folder / "first")
     if status == CRASHED:
         told = replace(told, hit=True)
     elif status != 0:
@@ -243,7 +243,7 @@ def _point(operation: Operation, place: Place, fault: str, at: int | None) -> _T
         told = replace(told, **found)
     if place.forgets:
         return told
-    status, _, said = _apart(lambda: operation.check(place), place.folder / "then")
+    status, _, said = apart(lambda: operation.check(place), place.folder / "then")
     return told if status == 0 else replace(told, wrong=f"what came after it ended with status {status}: {said}")
 
 
@@ -262,8 +262,18 @@ def _act(operation: Operation, place: Place, fault: str, at: int | None, exits: 
     return _Told(place.tears, [step.operation for step in faults.steps] if at is None else [], hit)
 
 
-def _apart(do: Callable[[], object], report: Path) -> tuple[int, dict[str, Any], str]:
-    """Return how a child ended that did it, what it returned, and what it said."""
+def apart(do: Callable[[], object], report: Path, patience: float = _PATIENCE) -> tuple[int, dict[str, Any], str]:
+    """Do something in a child; return how that ended, what it returned, and what it said.
+
+    Parameters
+    ----------
+    do : callable
+        What to do; may return a dict that JSON holds.
+    report : Path
+        A file to take what it says.
+    patience : float
+        Seconds after which it counts as one that hangs, and is ended.
+    """
     if not _FORKS:
         return _here(do)
     sys.stdout.flush()
@@ -271,7 +281,7 @@ def _apart(do: Callable[[], object], report: Path) -> tuple[int, dict[str, Any],
     pid = os.fork()
     if pid == 0:
         _child(do, report)
-    status = _wait(pid)
+    status = _wait(pid, patience)
     said = report.read_text(encoding="utf-8", errors="replace") if report.exists() else ""
     answer = report.with_suffix(".json")
     found = json.loads(answer.read_text()) if status == 0 and answer.exists() else {}
@@ -306,15 +316,15 @@ def _child(do: Callable[[], object], report: Path) -> None:
         os._exit(status)
 
 
-def _wait(pid: int) -> int:
-    pause, deadline = 0.001, time.monotonic() + _PATIENCE
+def _wait(pid: int, patience: float) -> int:
+    pause, deadline = 0.001, time.monotonic() + patience
     while True:
         found, status = os.waitpid(pid, os.WNOHANG)
         if found:
             return os.waitstatus_to_exitcode(status)
         if time.monotonic() > deadline:
             os.kill(pid, signal.SIGKILL)
-            deadline += _PATIENCE
+            deadline += patience
         time.sleep(pause)
         pause = min(pause * 1.2, 0.02)
 

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import pytest
 
-from dualdag.testing._crash_operations import OPERATIONS
+from dualdag.testing._crash_housekeeping import OPERATIONS
 from dualdag.testing._crash_places import at_url
 from dualdag.testing._crashes import Place, Tally, sweep
 

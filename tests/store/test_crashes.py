@@ -9,7 +9,7 @@ import os
 
 import pytest
 
-from dualdag.testing._crash_operations import OPERATIONS
+from dualdag.testing._crash_housekeeping import OPERATIONS
 from dualdag.testing._crash_places import PLACES, has_s3, s3_place
 from dualdag.testing._crashes import sweep, table
 
