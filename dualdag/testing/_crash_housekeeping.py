@@ -22,8 +22,8 @@ def _check_repair(place: Place) -> None:
     def check() -> None:
         store = opened(place)
         one = a_record("one")
-        found = store.records([one.trace, one.action]).values()
-        assert all(record.digest == one.digest for record in found), "what was edited was read as good"
+        rows = store.records([one.trace, one.action]).values()
+        assert all(record.digest == one.digest for record in rows), "what was edited was read as good"
         store.verify(repair=True, restart=True)
         found = store.verify(restart=True)
         assert found.whole, found.problems
@@ -39,8 +39,8 @@ def _prepare_repair(place: Place) -> None:
     store = opened(place)
     store.put_records([a_record("one")])
     store.supersede(a_record("one"))
-    for folder in ("batches/00000000", "facts"):
-        path = f"{folder}/{store._fs.names(folder)[-1]}"
+    facts = [f"facts/{name}" for name in store._fs.names("facts")]
+    for path in (f"batches/00000000/{store._fs.names('batches/00000000')[-1]}", *facts):
         data = store._fs.get(path)
         assert data is not None
         store._fs.remove(path)
