@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments : sequence of str, optional
         Of the command line.
     """
-    parser = argparse.ArgumentParser("python -m dualdag.testing", description=__doc__.partition(": ")[2])  # type: ignore[union-attr]
+    parser = argparse.ArgumentParser("python -m dualdag.testing", description="Tries operations on stores with faults.")
     parser.add_argument("place", nargs="*", help=f"any of {', '.join((*PLACES, _S3))}; or the URL of an empty place")
     parser.add_argument("--points", type=int, help="how many of each operation and place, in place of all")
     parser.add_argument("--seed", type=int, default=0, help="chooses which")
@@ -37,8 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 found = sweep(OPERATIONS[operation], place, name=name, sample=given.points, seed=given.seed)
                 tallies += found
                 for failure in (failure for tally in found for failure in tally.failures):
-                    print(failure, file=sys.stderr, flush=True)
-    print(table(tallies))
+                    sys.stderr.write(f"{failure}\n")
+    sys.stdout.write(f"{table(tallies)}\n")
     return 0 if all(tally.tried == tally.survived for tally in tallies) else 1
 
 
