@@ -31,14 +31,15 @@ class Way(NamedTuple):
     name : str
         What it is called.
     put : callable
-        Takes a path and bytes; raises FileExistsError.
+        Takes the filesystem, a path and bytes; raises FileExistsError.
     put_file : callable or None
-        Takes a local file and a path.
+        Takes the filesystem, a local file and a path.
     """
 
+    # What was found out holds for all filesystems of a kind: none of them is held on to, nor taken along by a fork.
     name: str
-    put: Callable[[str, bytes], object]
-    put_file: Callable[[str, str], object] | None = None
+    put: Callable[[Any, str, bytes], object]
+    put_file: Callable[[Any, str, str], object] | None = None
 
 
 class Found(NamedTuple):
@@ -105,18 +106,18 @@ def _inner(fs: Any) -> Any:
 def _ways(fs: Any) -> Iterator[Way]:
     yield Way(
         "a conditional put",
-        lambda path, data: fs.pipe_file(path, data, mode="create"),
-        lambda file, path: fs.put_file(file, path, mode="create"),
+        lambda fs, path, data: fs.pipe_file(path, data, mode="create"),
+        lambda fs, file, path: fs.put_file(file, path, mode="create"),
     )
     if type(fs).__module__.partition(".")[0] == "obstore":
-        yield _obstore_way(fs)
+        yield _obstore_way()
 
 
-def _obstore_way(fs: Any) -> Way:
+def _obstore_way() -> Way:
     """Return obstore's own conditional put: its filesystem takes the mode and does nothing with it."""
     obstore = sys.modules["obstore"]
 
-    def put(path: str, data: bytes) -> None:
+    def put(fs: Any, path: str, data: bytes) -> None:
         bucket, key = fs._split_path(path)
         try:
             obstore.put(fs._construct_store(bucket), key, data, mode="create")
@@ -165,7 +166,7 @@ def _refusal(fs: Any, way: Way, folder: str, used: list[str]) -> str:
     fs.pipe_file(path, b"first")
     for data, what in ((b"second", "a file"), (b"", "a file by an empty one")):
         try:
-            way.put(path, data)
+            way.put(fs, path, data)
         except FileExistsError:
             pass
         except _UNKNOWN as error:
@@ -183,7 +184,7 @@ def _race(fs: Any, way: Way, folder: str, used: list[str]) -> str:
 
     def write(data: bytes) -> bool:
         try:
-            way.put(path, data)
+            way.put(fs, path, data)
         except FileExistsError:
             return False
         return True

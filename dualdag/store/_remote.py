@@ -78,6 +78,12 @@ class AnyFileSystem:
             except FileExistsError:
                 # The answer to a put that worked can get lost; tried again, it says this.
                 return data is not None and len(data) < _PIECE and self.get(path) == data
+            except (TimeoutError, ConnectionError):
+                # The answer never came: what lies there now tells whether the file is there, and whose it is.
+                found = self.get(path)
+                if found is None:
+                    raise
+                return found == data
             return True
 
     def _put(self, target: str, data: bytes | None, file: str, way: Way | None = None) -> None:
@@ -85,9 +91,9 @@ class AnyFileSystem:
             if way is None:
                 self._fs.pipe_file(target, data) if data is not None else self._fs.put_file(file, target)
             elif data is None and way.put_file is not None:
-                way.put_file(file, target)
+                way.put_file(self._fs, file, target)
             else:
-                way.put(target, data if data is not None else Path(file).read_bytes())
+                way.put(self._fs, target, data if data is not None else Path(file).read_bytes())
 
         try:
             put()

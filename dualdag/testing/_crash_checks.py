@@ -18,6 +18,8 @@ __all__ = ["DAMAGE", "is_whole", "leads_somewhere", "opened", "quietly", "record
 
 #: What a store warns of that has names of files which are not whole.
 DAMAGE = ("damaged", "marker", "left out", "is gone")
+#: And one whose place has no way to give a name to one writer alone.
+_LOOSE = "only one run at a time"
 
 
 def opened(place: Place) -> Store:
@@ -58,7 +60,7 @@ def quietly(place: Place, do: Callable[[], Any], *allowed: str) -> Any:
     *allowed
         Words of further warnings that are.
     """
-    words = (*allowed, *(() if place.whole else DAMAGE))
+    words = (*allowed, *(() if place.whole else (*DAMAGE, _LOOSE)))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         found = do()

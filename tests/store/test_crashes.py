@@ -9,9 +9,11 @@ import os
 
 import pytest
 
+from dualdag.store import open_store
+from dualdag.testing import FaultFS
 from dualdag.testing._crash_housekeeping import OPERATIONS
 from dualdag.testing._crash_places import PLACES, has_s3, s3_place
-from dualdag.testing._crashes import sweep, table
+from dualdag.testing._crashes import apart, sweep, table
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="those who are stopped are forks"),
@@ -62,3 +64,20 @@ def test_faults_on_s3(operation, s3, tallies, full):
     if not full and operation != "publish a version":
         pytest.skip("part of --full")
     hold(operation, s3, tallies, name="S3 (moto)", sample=SAMPLE_OF_S3 if full else 1)
+
+
+def test_an_answer_that_never_came_is_looked_for(s3, tmp_path):
+    def tried():
+        url = s3(tmp_path).url
+        with FaultFS() as faults:
+            # The self-test comes first.
+            open_store(url).put_object(b"first" * 1000)
+        last = len([step for step in faults.steps if step.operation == "put if absent"]) - 1
+        with FaultFS(at=last, fault="lost answer", only={"put if absent"}) as faults:
+            store = open_store(url)
+            puts = [store.put_object(bytes([k]) * 10_000) for k in range(last + 2)]
+        assert len(faults.steps) > last
+        assert open_store(url).has_objects(puts) == set(puts)
+
+    status, _, said = apart(tried, tmp_path / "report")
+    assert status == 0, said

@@ -250,10 +250,27 @@ class Lossy(Replacing):
 
 def test_a_put_whose_answer_was_lost_is_known_to_be_ours(monkeypatch):
     fs = remote.AnyFileSystem("lossy://place", Lossy(), "/lossy")
-    way = Way("a put", lambda path, data: fs._fs.pipe_file(path, data, mode="create"))
+    way = Way("a put", lambda fs, path, data: fs.pipe_file(path, data, mode="create"))
     monkeypatch.setitem(remote._tried, place_of(fs._fs), Found(way))
     assert fs.put_if_absent("a", [b"mine"])
     assert not fs.put_if_absent("a", [b"theirs"])
+
+
+def test_a_put_that_was_never_answered_is_looked_for(monkeypatch):
+    fs = remote.AnyFileSystem("lossy://place", Lossy(), "/silent")
+    arrives = True
+
+    def silent(fs, path, data):
+        if arrives and not fs.fs.exists(path):
+            fs.fs.pipe_file(path, data)
+        raise TimeoutError
+
+    monkeypatch.setitem(remote._tried, place_of(fs._fs), Found(Way("a put", silent)))
+    assert fs.put_if_absent("a", [b"mine"])
+    assert not fs.put_if_absent("a", [b"theirs"])
+    arrives = False
+    with pytest.raises(StoreError, match="TimeoutError"):
+        fs.put_if_absent("b", [b"lost"])
 
 
 def test_large_parts_go_through_a_file(monkeypatch):
