@@ -61,7 +61,7 @@ def of_due(chosen: Mapping[str, Node[Any]], *, store: str | None, **options: Any
     from dualdag.store import open_with
 
     chosen_settings = settings(store=store)
-    now = chosen_settings.now or datetime.now(UTC)
+    now = _now()
     tick = _Tick(now, {spec.name: spec.cadence for node in chosen.values() for spec in node.extra.artifacts})
     tick.cadences = {name: tick.cadences[name] for name in chosen}
     asked = [node for name, node in chosen.items() if tick.cadences[name].kind not in NEVER_DUE]
@@ -72,6 +72,10 @@ def of_due(chosen: Mapping[str, Node[Any]], *, store: str | None, **options: Any
                 tick, plan, opened, _lock_folder(chosen_settings.store), options | {"store": store, "keep_going": True}
             )
     return _answer(tick)
+
+
+def _now() -> datetime:
+    return settings().now or datetime.now(UTC)
 
 
 def _run(tick: _Tick, plan: Plan, store: Store, folder: Path, options: Mapping[str, Any]) -> None:
@@ -88,6 +92,8 @@ def _run(tick: _Tick, plan: Plan, store: Store, folder: Path, options: Mapping[s
             ready = [i for i, names in waiting.items() if locks.take_all(names)]
             if not ready:
                 time.sleep(_POLL)
+                # What is made after a wait was made then, not when the wait began.
+                tick.now = _now()
                 continue
             _carry_out(tick, [plan.graph.nodes[i] for i in ready], locks, options)
             for i in ready:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 import time
@@ -374,41 +373,3 @@ def test_ls_and_show_tell_when():
     assert "in 1 min" in listed
     assert "on change" in listed
     assert "in 6 d" in text
-
-
-def page(mark):
-    """Return a block of the manual that shows what is printed."""
-    text = (ROOT / "docs" / "cadence.md").read_text()
-    return re.search(rf"<!-- {mark} -->\n```text\n(.*?)```\n", text, re.DOTALL)[1]
-
-
-def test_the_manual_shows_what_is_printed(monkeypatch):
-    flow = re.search(r'```python title="flow.py"\n(.*?)```\n', (ROOT / "docs" / "cadence.md").read_text(), re.DOTALL)[1]
-    Path("flow.py").write_text(flow)
-    monkeypatch.setenv("TZ", "Europe/Berlin")
-    time.tzset()
-    try:
-        call(MONDAY)
-        assert call(MONDAY + timedelta(minutes=1)).stdout == page("due")
-    finally:
-        monkeypatch.undo()
-        time.tzset()
-
-
-def test_the_manual_shows_the_schedules(monkeypatch):
-    flow = re.search(r'```python title="flow.py"\n(.*?)```\n', (ROOT / "docs" / "cadence.md").read_text(), re.DOTALL)[1]
-    Path("flow.py").write_text(flow)
-    here = str(Path.cwd())
-    monkeypatch.delenv("PYTHONPATH")
-    monkeypatch.setattr(sys, "executable", f"{here}/.venv/bin/python")
-
-    def schedule(*arguments):
-        result = CliRunner().invoke(cli, ["schedule", "flow.py", *arguments])
-        assert result.exit_code == 0, result.output
-        return re.sub(
-            r"dualdag-flow-[0-9a-f]{6}", "dualdag-flow-5be1ac", result.stdout.replace(here, "/home/ada/sales")
-        )
-
-    assert schedule("--to", "cron", "--tz", "UTC") == page("cron")
-    units = schedule("--to", "systemd", "report")
-    assert units == page("service") + "\n" + page("timer")
