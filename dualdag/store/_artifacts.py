@@ -25,6 +25,10 @@ __all__ = ["Artifact", "Artifacts", "artifact_folder", "is_folder_of"]
 T = TypeVar("T", Version, Confirmation)
 
 
+#: Years 1 and 9999: what `datetime` can tell.
+_OLDEST, _LATEST = -62_135_596_800, 253_402_300_800
+
+
 @dataclass(frozen=True, slots=True)
 class Artifact:
     """A row about one version of an artifact.
@@ -118,7 +122,7 @@ class Artifacts:
         path = f"{artifact_folder(name)}/versions/{number:08d}"
         data = self._fs.get(path) or b""
         try:
-            version = self._sealer.unseal(data, Version, path)
+            version = self._told_of(name, data, Version, path)
         except UntrustedRecordError as error:
             raise UntrustedRecordError(
                 f"store {shown(self._fs.url)}: version {number} of artifact {name!r} is not accepted: {error} A run "
@@ -134,6 +138,15 @@ class Artifacts:
                 ) from None
             return None
         return version
+
+    def _told_of(self, name: str, data: bytes, kind: type[T], path: str) -> T:
+        """Return what a file tells of an artifact; what tells of another, or of no time, is as good as damaged."""
+        found = self._sealer.unseal(data, kind, path)
+        if isinstance(found, (Version, Confirmation)):
+            numbered_so = not isinstance(found, Version) or found.number == int(path.rpartition("/")[2])
+            if found.name != name or not numbered_so or not _OLDEST <= found.created < _LATEST:
+                raise CorruptObjectError(f"{path} is damaged: it does not tell of what lies there.")
+        return found
 
     def names(self) -> list[str]:
         """Return the names of artifacts that have a version."""
@@ -222,12 +235,13 @@ class Artifacts:
         paths = [f"{artifact_folder(name)}/{kind}/{number:08d}" for name, number in last.items()]
         datas = self._fs.get_many(paths)
         return {
-            name: self._readable(data or b"", of, path) for name, path, data in zip(last, paths, datas, strict=True)
+            name: self._readable(name, data or b"", of, path)
+            for name, path, data in zip(last, paths, datas, strict=True)
         }
 
-    def _readable(self, data: bytes, kind: type[T], path: str) -> T | None:
+    def _readable(self, name: str, data: bytes, kind: type[T], path: str) -> T | None:
         try:
-            return self._sealer.unseal(data, kind, path)
+            return self._told_of(name, data, kind, path)
         except REFUSED:
             return None
 
@@ -293,7 +307,7 @@ class Artifacts:
         for number in reversed(self._numbers(folder)):
             path = f"{folder}/{number:08d}"
             try:
-                return self._sealer.unseal(self._fs.get(path) or b"", Confirmation, path)
+                return self._told_of(name, self._fs.get(path) or b"", Confirmation, path)
             except REFUSED as error:
                 warnings.warn(f"store {shown(self._fs.url)}: {error} It is left out.", stacklevel=3)
         return None

@@ -8,14 +8,16 @@ import time
 import uuid
 import warnings
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import dualdag as dag
 from dualdag.errors import CorruptObjectError, GraphError, StoreError
-from dualdag.store import open_store
+from dualdag.store import Confirmation, open_store
 from dualdag.store._fs import LocalFolder, open_filesystem
+from dualdag.store._seal import seal
 from dualdag.testing._store_suite_base import a_record, a_version
 
 posix = pytest.mark.skipif(os.name != "posix", reason="links and rights as POSIX has them")
@@ -279,10 +281,27 @@ def test_what_a_version_tells_of_is_never_opened(tmp_path, monkeypatch):
     for made_at in ({"file": "simplecache::http://169.254.169.254/x", "line": 1}, {"file": 3}, [1], {"file": ["x"]}, 7):
         details = store.put_object(json.dumps({"made_at": made_at}).encode())
         version = a_version(store, "daily", str(made_at))
-        import msgspec
-
         store.add_version(msgspec.structs.replace(version, details=details))
         with dag.configure(store=str(tmp_path / "store"), progress="off", backend="sync"):
             assert dag.run(one().artifact("daily")) == b"x" * 10_000
     assert opened == []
     assert builtins.open is open
+
+
+@pytest.mark.parametrize("change", [{"name": "../../evil"}, {"name": "y"}, {"number": 7}, {"created": float("nan")},
+                                    {"created": 1e300}])  # fmt: skip
+def test_a_version_that_tells_of_something_else(tmp_path, change):
+    store = filled(str(tmp_path / "store"))
+    path = "artifacts/x/versions/00000002"
+    forged = msgspec.structs.replace(msgspec.structs.replace(store.version("x"), number=2), **change)
+    (tmp_path / "store" / path).write_bytes(seal(forged, path))
+    with pytest.raises(CorruptObjectError, match="damaged"):
+        store.version("x")
+    with pytest.warns(UserWarning, match="left out"):
+        assert [(row.name, row.version) for row in store.artifacts()] == [("x", 1)]
+    assert store.add_version(a_version(store, "x", 3)).number == 3
+    store.confirm(Confirmation("x", 3, 2.0, b"t" * 20, b"o" * 20))
+    path = "artifacts/x/confirmations/00000002"
+    (tmp_path / "store" / path).write_bytes(seal(Confirmation("y", 3, 9.0, b"t" * 20, b"o" * 20), path))
+    with pytest.warns(UserWarning, match="left out"):
+        assert store.last_confirmed("x").created == 2.0

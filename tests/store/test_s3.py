@@ -7,8 +7,11 @@ import uuid
 import pytest
 from fsspec.config import conf
 
+from dualdag.errors import UntrustedRecordError
+from dualdag.store import open_store
 from dualdag.testing import StoreSuite
 from dualdag.testing._crash_places import s3_server
+from dualdag.testing._store_suite_base import a_record, a_version
 
 s3fs = pytest.importorskip("s3fs")
 pytest.importorskip("moto.server")
@@ -32,3 +35,26 @@ class TestS3(StoreSuite):
         bucket = f"b{uuid.uuid4().hex}"
         s3fs.S3FileSystem(skip_instance_cache=True, **server).call_s3("create_bucket", Bucket=bucket)
         return f"s3://{bucket}/team"
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_signed_store_there(server, monkeypatch, tmp_path):
+    monkeypatch.setitem(conf, "s3", server)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    bucket = f"b{uuid.uuid4().hex}"
+    s3fs.S3FileSystem(skip_instance_cache=True, **server).call_s3("create_bucket", Bucket=bucket)
+    url, secret = f"s3://{bucket}/team", "the secret of this bucket"
+    store = open_store(url, secret=secret)
+    made = store.add_version(a_version(store, "x", ["y" * 10_000]))
+    store.put_records([a_record("x")])
+    store.close()
+    again = open_store(url, secret=secret)
+    assert again.version("x") == made
+    assert again.records([a_record("x").trace])
+    with pytest.raises(UntrustedRecordError):
+        open_store(url).put_records([a_record("y")])
+    other = open_store(url, secret="of somebody else entirely")
+    with pytest.raises(UntrustedRecordError):
+        other.version("x")
+    with pytest.warns(UserWarning, match="not accepted"):
+        assert other.records([a_record("x").trace]) == {}

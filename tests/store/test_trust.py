@@ -652,3 +652,20 @@ def test_verify_tells_what_is_not_accepted_and_leaves_it(tmp_path):
         open_store(str(folder)).verify(repair=True)
     assert store.verify(repair=True).problems
     assert store._sealer.unseal((folder / damaged).read_bytes(), facts.Batch, damaged).records == []
+
+
+def test_the_command_line_tells_of_what_is_not_accepted(tmp_path, monkeypatch):
+    monkeypatch.setenv("DUALDAG_STORE", str(a_signed_store(tmp_path / "store")))
+
+    def command(*arguments, secret):
+        variables = {**os.environ, "DUALDAG_SECRET": secret}
+        line = [sys.executable, "-m", "dualdag", *arguments]
+        done = subprocess.run(line, capture_output=True, text=True, check=False, env=variables)
+        assert secret not in done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+        return done
+
+    assert command("get", "Sales", secret=SECRET).stdout.split() == ["[3]"]
+    refused = command("get", "Sales", secret=OTHER)
+    assert (refused.returncode, "another key" in refused.stderr) == (3, True)
+    assert command("get", "Sales", secret="Sh0rt").returncode == 2
