@@ -87,7 +87,7 @@ def test_ctrl_c_and_on_from_there(store):
         "import sys, time\n"
         "from dualdag.store import _verify\n"
         "look = _verify.object_looked_at\n"
-        "_verify.object_looked_at = lambda *given: time.sleep(0.01) or look(*given)\n"
+        "_verify.object_looked_at = lambda *given: time.sleep(0.03) or look(*given)\n"
         "from dualdag.cli import main\n"
         "sys.argv = ['dualdag', 'verify', '--store', 'store']\n"
         "main()\n"
