@@ -118,7 +118,7 @@ OPERATIONS = {
     for operation in (
         *WRITING,
         Operation("verify --repair", _act_repair, _check_repair, _prepare_repair),
-        Operation("gc", _act_gc, _check_gc, _prepare_gc),
+        Operation("gc", _act_gc, _check_gc, _prepare_gc, waited_for=True),
         Operation("cp", _act_copy, _check_copy, _prepare_copy),
     )
 }

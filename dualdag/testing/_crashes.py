@@ -85,12 +85,16 @@ class Operation:
         step, after the operation was refused, and after it went well.
     prepare : callable, optional
         Makes of the empty place what the operation starts from.
+    waited_for : bool
+        Whether others wait for its process as long as that lives: in memory, where a crash ends no process, there
+        is no crash to try then.
     """
 
     name: str
     act: Callable[[Place], object]
     check: Callable[[Place], object]
     prepare: Callable[[Place], object] | None = None
+    waited_for: bool = False
 
 
 @dataclass(slots=True)
@@ -153,7 +157,8 @@ def sweep(
     if told.wrong:
         return [Tally(name, operation.name, "none", 0, 1, 0, [f"{name}, {operation.name}, no fault: {told.wrong}"])]
     for fault, tally in tallies.items():
-        tally.steps = 0 if fault == "torn" and not told.tears else sum(_counts(fault, one) for one in told.steps)
+        can = told.tears if fault == "torn" else fault not in CRASHES or not (told.forgets and operation.waited_for)
+        tally.steps = sum(_counts(fault, one) for one in told.steps) if can else 0
     for fault, k in _points(tallies.values(), sample, f"{seed} {name} {operation.name}"):
         _try(operation, place, tallies[fault], k)
     return list(tallies.values())
@@ -209,6 +214,7 @@ class _Told:
     """What became of one point."""
 
     tears: bool
+    forgets: bool
     steps: list[str] = field(default_factory=list)
     hit: bool = False
     wrong: str = ""
@@ -225,7 +231,7 @@ def _once(operation: Operation, where: Callable[[Path], Place], fault: str, at: 
 
 def _point(operation: Operation, place: Place, fault: str, at: int | None) -> _Told:
     exits = _FORKS and not place.forgets
-    told = _Told(place.tears)
+    told = _Told(place.tears, place.forgets)
 
     def first() -> dict[str, object]:
         nonlocal told
@@ -259,7 +265,7 @@ def _act(operation: Operation, place: Place, fault: str, at: int | None, exits: 
             if at is None or at >= len(faults.steps):
                 raise
     hit = at is not None and at < len(faults.steps)
-    return _Told(place.tears, [step.operation for step in faults.steps] if at is None else [], hit)
+    return _Told(place.tears, place.forgets, [step.operation for step in faults.steps] if at is None else [], hit)
 
 
 def apart(do: Callable[[], object], report: Path, patience: float = _PATIENCE) -> tuple[int, dict[str, Any], str]:
