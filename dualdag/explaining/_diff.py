@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from dualdag.errors import CodecError, CorruptObjectError
+from dualdag.errors import CodecError, StoreError
 from dualdag.explaining._cause import Cause, cut
 from dualdag.explaining._compare import compare, with_parameters
 from dualdag.explaining._difference import Difference
@@ -120,7 +120,7 @@ def _values(store: Store, one: Version, two: Version, key: Sequence[str], notes:
         if one.codec == two.codec == "file":
             return diff_files(store.load(one.checksum, "file"), store.load(two.checksum, "file"))
         return diff_values(store.load(one.checksum, one.codec), store.load(two.checksum, two.codec), key)
-    except (CodecError, CorruptObjectError) as error:
+    except (CodecError, StoreError) as error:
         notes.append(f"Their values can't be compared but by digest: {error}")
     texts = [f"{bytes_text(version.nbytes)}, digest {version.digest.hex()[:12]}" for version in (one, two)]
     found = {"digests": [version.digest.hex() for version in (one, two)], "nbytes": [one.nbytes, two.nbytes]}

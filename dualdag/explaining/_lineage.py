@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from dualdag.errors import ArtifactNotFoundError, CorruptObjectError
+from dualdag.errors import ArtifactNotFoundError, CorruptObjectError, UntrustedRecordError
 from dualdag.explaining._cause import WIDTH, cut, file_text, place_text
 from dualdag.explaining._making import read_making
 from dualdag.report import when_text
@@ -104,8 +104,8 @@ def _upstream(store: Store, made: Making, step: Step, depth: int, seen: set[str]
         return {**head, "text": "a version that is not known"}
     try:
         version = store.version(step.label, number)
-    except (ArtifactNotFoundError, CorruptObjectError):
-        return {**head, "text": "which is gone from the store"}
+    except (ArtifactNotFoundError, CorruptObjectError, UntrustedRecordError):
+        return {**head, "text": "which can't be read any more"}
     if depth <= 1:
         return {**head, "more": True}
     return _of_version(store, version, depth - 1, seen, left)

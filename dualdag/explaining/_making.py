@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -241,5 +242,9 @@ def _old(details: Mapping[str, Any]) -> Making:
 
 
 def _old_args(args: Iterable[str], kwargs: Mapping[str, str]) -> Iterable[tuple[str, str, str]]:
-    yield from ((f"argument {k + 1}", text, "") for k, text in enumerate(args))
-    yield from ((name, text, "") for name, text in kwargs.items())
+    yield from ((f"argument {k + 1}", _NODE.sub(r"<\1>", text), "") for k, text in enumerate(args))
+    yield from ((name, _NODE.sub(r"<\1>", text), "") for name, text in kwargs.items())
+
+
+#: A node as the first form of details wrote it.
+_NODE = re.compile(r"<Node (\S+) [0-9a-f]{10} at [^>]*>")

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from dualdag.errors import CorruptObjectError
+from dualdag.errors import CorruptObjectError, UntrustedRecordError
 from dualdag.execution import Known, look_at, machine, making_of, read_files
 from dualdag.explaining._cause import Cause, place_text, wrapped
 from dualdag.explaining._compare import compare, with_parameters
@@ -184,7 +184,7 @@ class _Explainer:
         """Return the last version of an artifact, and what is wrong with it."""
         try:
             return self._store.latest(name), ""
-        except CorruptObjectError as error:
+        except (CorruptObjectError, UntrustedRecordError) as error:
             return None, str(error)
 
     def causes(self, position: int, name: str) -> list[Cause]:
