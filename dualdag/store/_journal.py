@@ -26,6 +26,8 @@ __all__ = ["Run", "RunJournal", "read_run", "read_runs"]
 T = TypeVar("T")
 #: Seconds that an event waits at the most before it is written.
 _PIECE = 0.2
+#: Characters of a run's name that tell when it began.
+_SECOND = 15
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,127}", re.ASCII)
 
 
@@ -211,10 +213,13 @@ def read_runs(fs: FileSystem, limit: int | None = None, sealer: Sealer = UNSIGNE
     sealer : Sealer, optional
         Checks what is read.
     """
-    names = [name for name in reversed(fs.names("runs")) if _ID.fullmatch(name)][:limit]
+    names = [name for name in reversed(fs.names("runs")) if _ID.fullmatch(name)]
+    if limit is not None and limit < len(names):
+        second = names[max(limit, 1) - 1][:_SECOND]
+        names = [name for k, name in enumerate(names) if k < limit or name.startswith(second)]
     rows = [row for name in names if (row := _row(fs, name, sealer)) is not None]
     # Names tell seconds; of two within one, the later to begin comes first.
-    return sorted(rows, key=lambda row: row.started, reverse=True)
+    return sorted(rows, key=lambda row: row.started, reverse=True)[:limit]
 
 
 def read_run(fs: FileSystem, run_id: str, sealer: Sealer = UNSIGNED) -> tuple[Run, list[dict[str, Any]]]:
