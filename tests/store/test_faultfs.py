@@ -1,0 +1,135 @@
+"""`FaultFS`: what it counts, and what it lets fail."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import uuid
+
+import pytest
+from fsspec import filesystem
+
+from dualdag.errors import StoreError
+from dualdag.store import open_store
+from dualdag.testing import FaultFS
+from dualdag.testing._crashes import apart
+from dualdag.testing._faults import CRASHED, Killed
+
+LARGE = b"x" * 10_000
+forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+
+
+def operations(faults):
+    return [step.operation for step in faults.steps]
+
+
+def test_steps_are_counted_and_do_what_they_do(tmp_path):
+    with FaultFS() as faults:
+        store = open_store(str(tmp_path / "store"))
+        checksum = store.put_object(LARGE)
+        assert store.get_object(checksum) == LARGE
+        assert store._fs.names("objects")
+    assert [step.number for step in faults.steps] == list(range(len(faults.steps)))
+    assert {"mkdir", "create", "write", "link", "delete", "read", "list", "size"} >= set(operations(faults))
+    assert operations(faults).count("link") == 2
+    # Outside of it nothing is counted any more.
+    before = len(faults.steps)
+    assert open_store(str(tmp_path / "store")).get_object(checksum) == LARGE
+    assert len(faults.steps) == before
+
+
+@pytest.mark.parametrize("fault", ["EIO", "ENOSPC", "EACCES", "timeout", "lost answer"])
+def test_a_refusal_is_one_clear_error(tmp_path, fault):
+    url = str(tmp_path / "store")
+    with FaultFS(at=1, fault=fault, only={"link"}), pytest.raises(StoreError, match="can't write to it; ") as caught:
+        open_store(url).put_object(LARGE)
+    assert isinstance(caught.value.__cause__, OSError)
+    assert open_store(url).get_object(open_store(url).put_object(LARGE)) == LARGE
+
+
+def test_a_link_that_was_asked_for_twice(tmp_path):
+    with FaultFS(at={0, 1}, fault="asked twice", only={"link"}) as faults:
+        store = open_store(str(tmp_path / "store"))
+        assert store.get_object(store.put_object(LARGE)) == LARGE
+    assert operations(faults) == ["link", "link"]
+
+
+def test_a_list_that_is_stale(tmp_path):
+    fs = open_store(str(tmp_path / "store"))._fs
+    assert fs.put_if_absent("folder/a", [b"a"])
+    with FaultFS(at=1, fault="stale list", only={"list"}):
+        assert fs.names("folder") == ["a"]
+        assert fs.put_if_absent("folder/b", [b"b"])
+        assert fs.names("folder") == ["a"]
+        assert fs.names("folder") == ["a", "b"]
+
+
+def test_a_crash_that_is_raised_leaves_a_process_that_does_nothing_more(tmp_path):
+    url = str(tmp_path / "store")
+    with FaultFS(at=1, fault="before", only={"link"}, exits=False):
+        store = open_store(url)
+        with pytest.raises(Killed):
+            store.put_object(LARGE)
+        with pytest.raises(Killed):
+            store._fs.names("objects")
+    assert open_store(url)._fs.names("batches") == []
+
+
+@forks
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+@pytest.mark.parametrize(("fault", "size"), [("before", 0), ("torn", 5_000), ("after", 10_000)])
+def test_a_crash_ends_the_process_there(tmp_path, fault, size):
+    def crash():
+        with FaultFS(at=1, fault=fault, only={"write"}):
+            open_store(str(tmp_path / "store")).put_object(LARGE)
+
+    assert apart(crash, tmp_path / "report")[0] == CRASHED
+    (left,) = (tmp_path / "store" / "objects").rglob("*.tmp")
+    assert left.stat().st_size == size
+
+
+def test_a_folder_without_hard_links(tmp_path):
+    with FaultFS(links=False) as faults:
+        store = open_store(str(tmp_path / "store"))
+        assert store.get_object(store.put_object(LARGE)) == LARGE
+    assert "link" not in operations(faults)
+    assert "rename" in operations(faults)
+
+
+@pytest.mark.filterwarnings("ignore:.*only one run at a time")
+@pytest.mark.parametrize("inner", ["memory://{}", "file://{}"])
+def test_by_url(tmp_path, inner):
+    url = "fault::" + inner.format(f"{tmp_path}/{uuid.uuid4().hex}")
+    checksum = open_store(url).put_object(LARGE)
+    assert open_store(url.removeprefix("fault::")).get_object(checksum) == LARGE
+    failing = open_store(url, options={"fault": {"at": 0, "fault": "ENOSPC", "only": ["put", "put if absent"]}})
+    with pytest.raises(StoreError, match="the disk is full"):
+        failing.put_object(LARGE[1:])
+
+
+def test_around_a_filesystem():
+    fs = FaultFS(filesystem("memory"), at=1, fault="EIO")
+    path = f"/{uuid.uuid4().hex}/a"
+    fs.pipe_file(path, b"a")
+    with pytest.raises(OSError, match="rror"):
+        fs.cat_file(path)
+    assert fs.cat_file(path) == b"a"
+    assert fs.exists(path)
+    assert operations(fs) == ["put", "read", "read", "size"]
+
+
+def test_what_is_no_fault():
+    with pytest.raises(ValueError, match="torn"):
+        FaultFS(fault="fire")
+    with pytest.raises(ValueError, match="wraps no filesystem"):
+        FaultFS().ls("/")
+
+
+@forks
+def test_the_table_of_the_command(tmp_path):
+    command = [sys.executable, "-m", "dualdag.testing", "folder", str(tmp_path / "mine"), "--points", "1"]
+    command += ["--operation", "second writer"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=110)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "| all | | 2 | 2 | 2 | 2 |"
