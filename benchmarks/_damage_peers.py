@@ -25,6 +25,9 @@ def frame(seed: int) -> Any:
 class Peer:
     """A cache in a folder."""
 
+    #: What is loaded once, and not in each fork.
+    modules: tuple[str, ...] = ()
+
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
@@ -59,6 +62,8 @@ class Peer:
 
 
 class Dualdag(Peer):
+    modules = ("dualdag._api", "dualdag.execution.embedded")
+
     def call(self, seed: int) -> Any:
         import dualdag as dag
 
@@ -70,6 +75,8 @@ class Dualdag(Peer):
 
 
 class Joblib(Peer):
+    modules = ("joblib",)
+
     def call(self, seed: int) -> Any:
         from joblib import Memory
 
@@ -80,6 +87,8 @@ class Joblib(Peer):
 
 
 class Redun(Peer):
+    modules = ("redun.config", "redun.scheduler")
+
     def call(self, seed: int) -> Any:
         from redun import Scheduler, task
         from redun.config import Config
@@ -98,6 +107,8 @@ class Redun(Peer):
 
 
 class Hamilton(Peer):
+    modules = ("hamilton.driver", "hamilton.caching.stores.file")
+
     def call(self, seed: int) -> Any:
         from hamilton import ad_hoc_utils, driver
 
@@ -114,6 +125,8 @@ class Hamilton(Peer):
 
 
 class Pipefunc(Peer):
+    modules = ("pipefunc.cache",)
+
     def call(self, seed: int) -> Any:
         from pipefunc import Pipeline, pipefunc
 
@@ -123,6 +136,8 @@ class Pipefunc(Peer):
 
 
 class Diskcache(Peer):
+    modules = ("diskcache",)
+
     def call(self, seed: int) -> Any:
         from diskcache import Cache
 

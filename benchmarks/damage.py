@@ -6,6 +6,7 @@ holds it is damaged; then the cached function is called again.
 
 from __future__ import annotations
 
+import importlib
 import os
 import random
 import shutil
@@ -25,7 +26,7 @@ HEAD = ("store", "damage", "mutations", "right", "recomputed", "error", "silentl
 #: As an earlier run of the peers had it: one bit, the end gone, a run of zeros.
 BYTES = {"flip": 60, "cut": 20, "zeros": 20}
 PATIENCE = 30.0
-_BATCH = 25
+_BATCH = 50
 
 
 def _weights(chosen: dict[str, int]) -> list[int]:
@@ -40,6 +41,8 @@ def _figure(name: str) -> Callable[[int], Iterator[Sequence[str]]]:
                  ("it is gone", {"gone": 1}, max(1, count // 50)))  # fmt: skip
         with tempfile.TemporaryDirectory() as folder:
             peer = PEERS[name](Path(folder) / "store")
+            for module in ("pandas", "pyarrow", *peer.modules):
+                importlib.import_module(module)
             before = os.getcwd()
             os.chdir(folder)
             try:
