@@ -39,12 +39,14 @@ def sentence(event: Event, state: RunState) -> str | None:
         return f"{event.label}: failed after {seconds_text(event.seconds)}: {_one_line(event.message)}"
     if event.kind == "retry":
         return f"{event.label}: {_one_line(event.message)}"
+    if event.kind == "waiting":
+        return f"{event.label}: {event.message}"
     if state.artifact(event.position) is None:
         return None
     if event.kind == "done":
         return f"{event.label}: done in {seconds_text(event.seconds)}, {bytes_text(event.nbytes)}"
     if event.kind == "reuse":
-        return f"{event.label}: found, its inputs came out the same"
+        return f"{event.label}: found, {event.message or 'its inputs came out the same'}"
     return None
 
 

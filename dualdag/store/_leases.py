@@ -239,7 +239,9 @@ class Lease:
         self._thread.join()
         with self._lock:
             self._clear()
-            self.fs.remove(path_of(self.run, self._number))
+            # Of one that was given up, the fence.
+            for number in (self._number, self._number + 1):
+                self.fs.remove(path_of(self.run, number))
 
 
 @dataclass(slots=True)
