@@ -176,8 +176,11 @@ def _look(store: Published, marks: Marks, limits: Limits, now: float) -> Runs:
     for folder in fs.names("artifacts"):
         survey_versions(store._artifacts, fs, marks, folder)
     survey_facts(fs, marks, limits, now)
-    for name in sorted(runs.ended):
-        survey_journal(marks, limits, name, fs.entries(f"runs/{name}"))
+    ended = sorted(runs.ended)
+    for start in range(0, len(ended), _AT_ONCE):
+        some = ended[start : start + _AT_ONCE]
+        for name, files in zip(some, together(fs, lambda one: fs.entries(f"runs/{one}"), some), strict=True):
+            survey_journal(marks, limits, name, files)
     survey_leftovers(fs, marks, limits, now)
     return runs
 
