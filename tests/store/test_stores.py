@@ -23,6 +23,9 @@ class TestLocal(StoreSuite):
 
 
 class TestLocalDurable(StoreSuite):
+    # The rest is the same as above; test_crashes.py has more.
+    operations = frozenset({"run of 20 nodes"})
+
     @pytest.fixture
     def url(self, tmp_path):
         return str(tmp_path / "store")
@@ -33,6 +36,9 @@ class TestLocalDurable(StoreSuite):
 
 
 class TestFileUrl(StoreSuite):
+    # The rest is the same as above; test_crashes.py has more.
+    operations = frozenset({"run of 20 nodes"})
+
     @pytest.fixture
     def url(self, tmp_path):
         return f"file://{tmp_path}/store"
