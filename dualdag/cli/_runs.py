@@ -114,6 +114,8 @@ def _take(node: dict[str, Any], event: Mapping[str, Any]) -> None:
         node["seconds"] = event.get("seconds") or node["seconds"]
         node["nbytes"] = event.get("nbytes") or node["nbytes"]
         node["message"] = message
+    elif kind == "waiting":
+        node["action"], node["message"] = "waits", message
     elif kind == "retry":
         node["retries"] += 1
         node["message"] = message

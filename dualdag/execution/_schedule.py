@@ -280,7 +280,7 @@ class Scheduler:
         if record.trace != self.trace(i):
             self.run.recorder.alias(self.trace(i), record)
         maker = self.sharing.makers.get(i)
-        made = {"message": f"made by run {maker}"} if maker else {}
+        made = {} if maker is None else {"message": f"made by run {maker}" if maker else "made by another run"}
         self.run.tell("reuse", i, nbytes=record.nbytes, **made)
         self.sharing.done(i)
         self.resolved(i)

@@ -70,7 +70,7 @@ class Sharing:
     parked : dict of int to str
         Ready nodes that others make, and the run that does.
     makers : dict of int to str
-        Of nodes that were parked, the run that held them.
+        Of nodes that others made, the run that held them; empty where that is not known.
     """
 
     def __init__(self, scheduler: Scheduler) -> None:
@@ -219,6 +219,7 @@ class Sharing:
             return set()
         made = {i for i in nodes if actions[i] in found}
         self._free |= made
+        self.makers.update(dict.fromkeys(made, ""))
         return made
 
     def _refresh(self, claims: Claims) -> None:

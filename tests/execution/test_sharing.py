@@ -125,7 +125,6 @@ def events_of(store, kind):
 
 def test_a_run_waits_for_another_and_says_so(tmp_path):
     store = str(tmp_path / "store")
-    told = []
     with at_work(2, tmp_path, store, pace="slow") as processes:
         wait_until(lambda: marks(tmp_path).total() == 2)
         result = dag.run(graph(2, str(tmp_path / "marks"), "slow"), store=store, backend="local", progress="off")
@@ -137,7 +136,12 @@ def test_a_run_waits_for_another_and_says_so(tmp_path):
     assert [event["message"].partition("waits for run ")[0] for event in waiting] == [""]
     assert len(reused) == 2
     assert all(event["message"].startswith("made by run ") for event in reused)
-    del told
+    key = waiting[0]["key"]
+    run = next(run.id for run in other.runs() if any(event["kind"] == "waiting" for event in other.run(run.id)[1]))
+    command = [sys.executable, "-m", "dualdag", "log", run, key, "--store", store]
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert "waits for run" in said
+    assert "made by run" in said
 
 
 def test_who_fails_leaves_the_node_to_the_others(tmp_path):
