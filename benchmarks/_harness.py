@@ -16,7 +16,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("dualdag", "pandas", "numpy", "pyarrow", "polars", "blake3", "joblib", "redun", "pipefunc",
-            "sf-hamilton", "dask",
+            "sf-hamilton", "diskcache", "dask",
             "distributed", "ray")  # fmt: skip
 
 
