@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from typing import TypeVar
 
 import msgspec
@@ -16,9 +17,10 @@ from blake3 import blake3
 from dualdag.errors import ArtifactNotFoundError, CorruptObjectError, GraphError, UntrustedRecordError, did_you_mean
 from dualdag.graph import comes_due, parse_cadence, validate_name
 from dualdag.store._facts import Confirmation, Tombstone, Version
-from dualdag.store._fs import FileSystem, numbered, shown
+from dualdag.store._fs import FileSystem, shown
 from dualdag.store._seal import REFUSED
 from dualdag.store._sealer import UNSIGNED, Sealer
+from dualdag.store._series import descending, entries, get, newest, place
 
 __all__ = ["Artifact", "Artifacts", "artifact_folder", "is_folder_of"]
 
@@ -113,14 +115,15 @@ class Artifacts:
         self._lookups = lookups
         self._sealer = sealer
 
-    def _numbers(self, folder: str) -> list[int]:
+    def _highest(self, folder: str) -> int:
+        """Return the highest number in a folder, 0 if there is none."""
         self._lookups["listings"] += 1
-        return numbered(self._fs.names(folder), 8)
+        return newest(self._fs, [folder])[0]
 
     def _read(self, name: str, number: int) -> Version | None:
         """Return one version, None for the mark that all up to it were deleted."""
-        path = f"{artifact_folder(name)}/versions/{number:08d}"
-        data = self._fs.get(path) or b""
+        path, found = get(self._fs, f"{artifact_folder(name)}/versions", number)
+        data = found or b""
         try:
             version = self._told_of(name, data, Version, path)
         except UntrustedRecordError as error:
@@ -159,9 +162,9 @@ class Artifacts:
         return sorted({name for folder in folders if is_folder_of(name := folder.partition("~")[0], folder)})
 
     def _has_version(self, name: str) -> bool:
-        numbers = self._numbers(f"{artifact_folder(name)}/versions")
+        number = self._highest(f"{artifact_folder(name)}/versions")
         try:
-            return bool(numbers) and self._read(name, numbers[-1]) is not None
+            return bool(number) and self._read(name, number) is not None
         except REFUSED:
             return True
 
@@ -169,22 +172,23 @@ class Artifacts:
         """Return the newest version, or None; an error of `REFUSED` if it is damaged or not accepted."""
         folder = artifact_folder(name)
         self._lookups["versions"] += 1
-        numbers = self._numbers(f"{folder}/versions")
-        return self._read(name, numbers[-1]) if numbers else None
+        number = self._highest(f"{folder}/versions")
+        return self._read(name, number) if number else None
 
     def version(self, name: str, number: int | None) -> Version:
         """Return a version, the newest by default; ArtifactNotFoundError if there is none."""
         self._lookups["versions"] += 1
-        numbers = self._numbers(f"{artifact_folder(name)}/versions")
-        found = None
-        if numbers and (number is None or number in numbers):
-            found = self._read(name, numbers[-1] if number is None else number)
+        folder = f"{artifact_folder(name)}/versions"
+        wanted = self._highest(folder) if number is None else number
+        there = wanted > 0 and (number is None or get(self._fs, folder, number)[1] is not None)
+        found = self._read(name, wanted) if there else None
         if found is not None:
             return found
+        numbers = sorted(islice(descending(self._fs, folder), 10))
         if not numbers or self._read(name, numbers[-1]) is None:
             raise self._not_found(name)
-        there = ", ".join(map(str, numbers[-10:]))
-        raise ArtifactNotFoundError(f"artifact {name!r} has no version {number!r}; there is: {there}.")
+        listed = ", ".join(map(str, numbers))
+        raise ArtifactNotFoundError(f"artifact {name!r} has no version {number!r}; there is: {listed}.")
 
     def _not_found(self, name: str) -> ArtifactNotFoundError:
         return ArtifactNotFoundError(
@@ -193,7 +197,8 @@ class Artifacts:
 
     def readable(self, name: str) -> Iterator[Version]:
         """Yield the readable versions, newest first, with a warning for each that is damaged."""
-        for number in reversed(self._numbers(f"{artifact_folder(name)}/versions")):
+        self._lookups["listings"] += 1
+        for number in descending(self._fs, f"{artifact_folder(name)}/versions"):
             try:
                 found = self._read(name, number)
             except REFUSED as error:
@@ -230,9 +235,9 @@ class Artifacts:
     def _newest(self, names: Sequence[str], kind: str, of: type[T]) -> dict[str, T | None]:
         """Return the newest file of each artifact that has one, None for what can't be read; several at once."""
         self._lookups["listings"] += len(names)
-        listed = self._fs.names_many([f"{artifact_folder(name)}/{kind}" for name in names])
-        last = {name: numbers[-1] for name, found in zip(names, listed, strict=True) if (numbers := numbered(found, 8))}
-        paths = [f"{artifact_folder(name)}/{kind}/{number:08d}" for name, number in last.items()]
+        highest = newest(self._fs, [f"{artifact_folder(name)}/{kind}" for name in names])
+        last = {name: number for name, number in zip(names, highest, strict=True) if number}
+        paths = [place(f"{artifact_folder(name)}/{kind}", number) for name, number in last.items()]
         datas = self._fs.get_many(paths)
         return {
             name: self._readable(name, data or b"", of, path)
@@ -267,14 +272,13 @@ class Artifacts:
         The number is `at_least` so high: a copy keeps the numbers that it can.
         """
         folder = f"{artifact_folder(version.name)}/versions"
-        number = max(self._numbers(folder), default=0)
+        number = self._highest(folder)
         # Another run of the same flow may have made this very version meanwhile.
         same = self._same(version, number) if number else None
         while same is None:
             number = max(number + 1, at_least)
             made = msgspec.structs.replace(version, number=number)
-            path = f"{folder}/{number:08d}"
-            if self._put(path, made):
+            if self._put(place(folder, number), made):
                 return made
             same = self._same(version, number)
         return same
@@ -293,8 +297,8 @@ class Artifacts:
     def confirm(self, confirmation: Confirmation) -> None:
         """Note that an artifact was made again and came out the same."""
         folder = f"{artifact_folder(confirmation.name)}/confirmations"
-        number = max(self._numbers(folder), default=0) + 1
-        while not self._put(f"{folder}/{number:08d}", confirmation):
+        number = self._highest(folder) + 1
+        while not self._put(place(folder, number), confirmation):
             number += 1
 
     def _put(self, path: str, value: msgspec.Struct) -> bool:
@@ -304,10 +308,11 @@ class Artifacts:
         """Return the newest readable confirmation, or None."""
         folder = f"{artifact_folder(name)}/confirmations"
         self._lookups["confirmations"] += 1
-        for number in reversed(self._numbers(folder)):
-            path = f"{folder}/{number:08d}"
+        self._lookups["listings"] += 1
+        for number in descending(self._fs, folder):
+            path, data = get(self._fs, folder, number)
             try:
-                return self._told_of(name, self._fs.get(path) or b"", Confirmation, path)
+                return self._told_of(name, data or b"", Confirmation, path)
             except REFUSED as error:
                 warnings.warn(f"store {shown(self._fs.url)}: {error} It is left out.", stacklevel=3)
         return None
@@ -318,24 +323,25 @@ class Artifacts:
         A mark under the next number does it in one instant; the files go after it, the oldest first.
         """
         folder = artifact_folder(name)
-        numbers = self._numbers(f"{folder}/versions")
+        numbers = list(descending(self._fs, f"{folder}/versions"))
         count = self._count(name, numbers)
+        last = numbers[0] if numbers else 0
         if count:
-            number = numbers[-1] + 1
-            while not self._put(f"{folder}/versions/{number:08d}", Tombstone(name, time.time())):
-                number += 1
-            numbers = [*(found for found in self._numbers(f"{folder}/versions") if found < number), number]
-        for number in numbers[:-1]:
-            self._fs.remove(f"{folder}/versions/{number:08d}")
-        for found in self._fs.names(f"{folder}/confirmations"):
-            self._fs.remove(f"{folder}/confirmations/{found}")
+            last += 1
+            while not self._put(place(f"{folder}/versions", last), Tombstone(name, time.time())):
+                last += 1
+        below = [path for number, path, _ in entries(self._fs, f"{folder}/versions") if 0 < number < last]
+        for path in reversed(below):
+            self._fs.remove(path)
+        for _, path, _ in entries(self._fs, f"{folder}/confirmations"):
+            self._fs.remove(path)
         if not count:
             raise self._not_found(name)
         return count
 
     def _count(self, name: str, numbers: list[int]) -> int:
-        """Return how many versions there are since the last time that all were deleted."""
-        for count, number in enumerate(reversed(numbers)):
+        """Return how many versions there are, the newest first, since the last time that all were deleted."""
+        for count, number in enumerate(numbers):
             try:
                 if self._read(name, number) is None:
                     return count

@@ -10,6 +10,7 @@ from dualdag.errors import CorruptObjectError
 from dualdag.store._artifacts import Artifacts, is_folder_of
 from dualdag.store._fs import Entry, FileSystem
 from dualdag.store._marks import DEAD, LIVE, Marks
+from dualdag.store._series import entries
 
 if TYPE_CHECKING:
     from dualdag.store._mark import Limits
@@ -130,18 +131,18 @@ def survey_versions(artifacts: Artifacts, fs: FileSystem, marks: Marks, folder: 
         return
     here = f"artifacts/{folder}"
     known: dict[int, int] = dict(marks.ask("SELECT number, kept FROM versions WHERE name=?", (name,)))
-    files = {int(one.name): one for one in fs.entries(f"{here}/versions") if re.fullmatch("[0-9]{8,}", one.name)}
+    files = {number: (path, one) for number, path, one in entries(fs, f"{here}/versions") if number}
     deleted = _deleted(artifacts, name, sorted(set(files) - set(known)), max(known, default=0))
     rows = [
-        (f"{here}/versions/{one.name}", one.nbytes, "leftovers" if number <= deleted else "versions", number)
-        for number, one in files.items()
+        (path, one.nbytes, "leftovers" if number <= deleted else "versions", number)
+        for number, (path, one) in files.items()
         if number <= deleted or known.get(number) == 0
     ]
-    confirmations = [one for one in fs.entries(f"{here}/confirmations") if re.fullmatch("[0-9]{8,}", one.name)]
+    confirmations = [found for found in entries(fs, f"{here}/confirmations") if found[0]]
     oldest = marks.one("SELECT min(created) FROM versions WHERE name=? AND kept", (name,)) if known else float("inf")
     rows += [
-        (f"{here}/confirmations/{one.name}", one.nbytes, "confirmations", int(one.name))
-        for one in (confirmations[:-1] if known else confirmations)
+        (path, one.nbytes, "confirmations", number)
+        for number, path, one in (confirmations[1:] if known else confirmations)
         if one.modified is not None and one.modified < oldest
     ]
     marks.put(_TO_FILES, rows)

@@ -33,6 +33,7 @@ from dualdag.store._fs import Entry, FileSystem
 from dualdag.store._inspect import Look, Names, looked_at, object_looked_at, sealed_looked_at
 from dualdag.store._layout import decode_marker
 from dualdag.store._sealer import Sealer
+from dualdag.store._series import groups
 from dualdag.store._verification import Progress
 
 __all__ = ["Walk"]
@@ -156,13 +157,21 @@ class Walk:
         for part, kinds in (("versions", (Version, Tombstone, Lost)), ("confirmations", (Confirmation,))):
             with self._notes.unit(f"{folder}/{part}", part) as unit:
                 unit.final = False
-                self._sealed(unit, f"{folder}/{part}", _EIGHT, kinds)
+                self._series(unit, f"{folder}/{part}", kinds)
+
+    def _series(self, unit: Unit, folder: str, kinds: tuple[type, ...]) -> None:
+        """Look at numbered files, of which each thousand has a folder of its own; the newest first."""
+        found = groups(one.name for one in self._fs.entries(folder) if one.folder)
+        deleted = False
+        for group in reversed(found):
+            _, deleted = self._sealed(unit, f"{folder}/{group}", _EIGHT, kinds, deleted=deleted)
+        self._sealed(unit, folder, _EIGHT, kinds, deleted=deleted, besides=frozenset(found))
 
     def _journal(self, folder: str) -> None:
         if self._notes.has(folder):
             return
         with self._notes.unit(folder, "journals") as unit:
-            names = self._sealed(unit, folder, _RUN, (Events,), _ENDS)
+            names, _ = self._sealed(unit, folder, _RUN, (Events,), _ENDS)
             unit.final = "end" in names
 
     def _sealed(
@@ -172,11 +181,13 @@ class Walk:
         pattern: re.Pattern[str],
         kinds: tuple[type, ...],
         named: Mapping[str, tuple[type, ...]] | None = None,
-    ) -> set[str]:
-        """Look at the sealed files of a folder; return their names."""
+        *,
+        deleted: bool = False,
+        besides: frozenset[str] = frozenset(),
+    ) -> tuple[set[str], bool]:
+        """Look at the sealed files of a folder; return their names, and whether they were deleted up to the last."""
         # The newest first: what lies below the mark that all before it were deleted needs nothing any more.
-        entries = self._sorted(unit, folder, pattern)[::-1]
-        deleted = False
+        entries = self._sorted(unit, folder, pattern, besides)[::-1]
 
         def look(one: Entry) -> Look:
             return sealed_looked_at(self._fs, self._sealer, f"{folder}/{one.name}", (named or {}).get(one.name, kinds))
@@ -184,7 +195,7 @@ class Walk:
         for entry, found in zip(entries, self._map(look, entries), strict=True):
             self._take(unit, f"{folder}/{entry.name}", found, deleted=deleted)
             deleted = deleted or found.ends
-        return {one.name for one in entries}
+        return {one.name for one in entries}, deleted
 
     def _take(self, unit: Unit, path: str, found: Look, *, deleted: bool = False) -> None:
         if found.nbytes is None:  # it went meanwhile
@@ -279,11 +290,13 @@ class Walk:
             else:
                 yield one, f"{folder}/{one.name}"
 
-    def _sorted(self, unit: Unit, folder: str, pattern: re.Pattern[str] | None) -> list[Entry]:
+    def _sorted(
+        self, unit: Unit, folder: str, pattern: re.Pattern[str] | None, besides: frozenset[str] = frozenset()
+    ) -> list[Entry]:
         """Return the files whose names fit, or without a pattern the folders; note what else is there."""
         fitting = []
         for one in self._fs.entries(folder):
-            if self._is_left(unit, folder, one):
+            if one.name in besides or self._is_left(unit, folder, one):
                 continue
             if one.folder if pattern is None else not one.folder and pattern.fullmatch(one.name):
                 fitting.append(one)

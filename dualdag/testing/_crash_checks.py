@@ -12,6 +12,7 @@ import dualdag as dag
 from dualdag.errors import CorruptObjectError
 from dualdag.store import Store, Version, open_store
 from dualdag.store._facts import Batch, Fact
+from dualdag.store._series import entries
 from dualdag.testing._crashes import Place
 
 __all__ = ["DAMAGE", "is_whole", "leads_somewhere", "opened", "quietly", "recorded", "run"]
@@ -149,5 +150,4 @@ def _files(store: Store) -> Iterator[str]:
             yield from (f"{top}/{folder}/{name}" for name in names(f"{top}/{folder}"))
     for artifact in names("artifacts"):
         for folder in ("versions", "confirmations"):
-            where = f"artifacts/{artifact}/{folder}"
-            yield from (f"{where}/{name}" for name in names(where))
+            yield from (path for n, path, _ in entries(store._fs, f"artifacts/{artifact}/{folder}") if n)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dualdag.errors import ArtifactNotFoundError, CorruptObjectError, GraphError, StoreError
-from dualdag.store import Confirmation, Store, open_store
+from dualdag.store import Confirmation, Store, _series, open_store
 from dualdag.testing._store_suite_base import StoreBase, a_record, a_version
 
 __all__ = ["ArtifactTests"]
@@ -47,6 +47,37 @@ class ArtifactTests(StoreBase):
             store.version("sales", 7)
         with pytest.raises(KeyError):
             store.versions("nothing")
+
+    def test_many_versions_lie_in_folders(self, store: Store, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        with monkeypatch.context() as flat:
+            flat.setattr(_series, "_GROUP", 5)
+            for k in range(1, 5):
+                store.add_version(a_version(store, "x", k))
+        # The fourth lies where layout 1 put it.
+        monkeypatch.setattr(_series, "_GROUP", 3)
+        for k in range(5, 12):
+            assert store.add_version(a_version(store, "x", k)).number == k
+            store.confirm(Confirmation("x", k, 1e9 + k, b"t" * 20, b"o" * 20))
+        names = [f"{k:08d}" for k in range(1, 5)] + ["00001", "00002", "00003"]
+        assert store._fs.names("artifacts/x/versions") == sorted(names)
+        other = open_store(url)
+        assert [row.version for row in other.versions("x")] == list(range(11, 0, -1))
+        assert [row.version for row in other.artifacts()] == [11]
+        newest, confirmed = other.latest("x"), other.last_confirmed("x")
+        assert newest is not None
+        assert confirmed is not None
+        assert (newest.number, confirmed.version) == (11, 11)
+        for k in (1, 4, 7, 11):
+            found = other.version("x", k)
+            assert (found.number, other.load(found.checksum, found.codec)) == (k, k)
+        with pytest.raises(ArtifactNotFoundError, match="no version 12; there is: 2, 3, "):
+            other.version("x", 12)
+        assert other.verify().whole
+        other.gc(keep=2, grace=0, dry_run=False)
+        assert [row.version for row in other.versions("x")] == [11, 10]
+        assert other.delete("x") == 2
+        assert other.add_version(a_version(other, "x", 1)).number == 13
+        assert [row.version for row in other.versions("x")] == [13]
 
     def test_confirmations(self, store: Store, url: str) -> None:
         assert store.last_confirmed("x") is None

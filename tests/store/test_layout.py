@@ -188,16 +188,16 @@ def test_a_crash_while_deleting_shows_nothing_old(url, monkeypatch):
 def test_two_writers_of_one_result_make_one_version(url, monkeypatch):
     store, other = open_store(url), open_store(url)
     mine = a_version(store, "x", 1)
-    numbers = store._artifacts._numbers
+    highest = store._artifacts._highest
 
     def meanwhile(version):
         def late(folder):
-            found = numbers(folder)
+            found = highest(folder)
             monkeypatch.undo()
             other.add_version(version)
             return found
 
-        monkeypatch.setattr(store._artifacts, "_numbers", late)
+        monkeypatch.setattr(store._artifacts, "_highest", late)
 
     meanwhile(mine)
     assert store.add_version(mine).number == 1
