@@ -10,7 +10,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from dualdag.errors import StoreError
 
-__all__ = ["READ_ONLY", "describe", "explained", "shown"]
+__all__ = ["READ_ONLY", "describe", "explained", "shown", "without_password"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -53,8 +53,27 @@ def describe(error: BaseException, url: str, what: str) -> StoreError:
         What was tried, after "can't".
     """
     number = error.errno if isinstance(error, OSError) else None
-    reason = _REASONS.get(number or 0) or f"{type(error).__name__}: {error}"
+    reason = _REASONS.get(number or 0) or f"{type(error).__name__}: {without_password(str(error), url)}"
     return StoreError(f"store {shown(url)}: can't {what}; {reason}.")
+
+
+def without_password(text: str, url: str) -> str:
+    """Return what a place said, without the user and password that its URL has.
+
+    Parameters
+    ----------
+    text : str
+        What it said.
+    url : str
+        Of the place.
+
+    Examples
+    --------
+    >>> without_password("there is no bucket key:secret@team", "s3://key:secret@team")
+    'there is no bucket ***@team'
+    """
+    found = re.search(r"://([^/@]+)@", url)
+    return text if found is None else text.replace(found[1], "***")
 
 
 def explained(

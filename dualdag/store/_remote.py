@@ -17,6 +17,7 @@ from dualdag.errors import StoreError
 from dualdag.store._exclusive import Found, Way, find_way, place_of
 from dualdag.store._fs import Buffers, Entry, FileSystem, LocalFolder, explained, shown
 from dualdag.store._machine import current
+from dualdag.store._refused import without_password
 
 __all__ = ["open_remote"]
 
@@ -317,7 +318,9 @@ def open_remote(url: str, options: Mapping[str, Any], *, durable: bool = False) 
         line = line or f"pip install the fsspec package for {protocol}"
         raise StoreError(f"store {shown(url)} needs a package that is not installed: {line}") from error
     except Exception as error:  # what a protocol raises for a URL it can't use is its own affair
-        raise StoreError(f"store {shown(url)}: can't open {protocol}://; {error}") from error
+        raise StoreError(
+            f"store {shown(url)}: can't open {protocol}://; {without_password(str(error), url)}"
+        ) from error
     folder = _folder_of(fs, root)
     if folder is not None:
         return LocalFolder(folder, durable=durable)
