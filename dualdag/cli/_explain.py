@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["of_artifact", "of_reasons"]
 
 _MOST = 8
-_MOST_VERSIONS = 30
 
 
 def of_reasons(reasons: Sequence[Why]) -> Answer:
@@ -30,10 +29,10 @@ def of_reasons(reasons: Sequence[Why]) -> Answer:
     return Answer({"artifacts": [one.to_dict() for one in reasons]}, lambda: print("\n\n".join(map(str, reasons))))
 
 
-def of_artifact(store: Store, name: str, number: int | None, depth: int, *, code: bool) -> Answer:
-    """Return the versions of an artifact, and all that is known of one of them."""
+def of_artifact(store: Store, name: str, number: int | None, depth: int, limit: int, *, code: bool) -> Answer:
+    """Return the newest versions of an artifact, and all that is known of one version."""
     try:
-        rows = store.versions(name)
+        rows = store.versions(name, limit + 1)
     except ArtifactNotFoundError:
         store.version(name)  # says so itself where there are versions and none can be read
         raise
@@ -50,13 +49,14 @@ def of_artifact(store: Store, name: str, number: int | None, depth: int, *, code
         "version": version.number,
         "run": version.run,
         "codec": version.codec,
-        "versions": [plain(row) for row in rows],
+        "versions": [plain(row) for row in rows[:limit]],
+        "older": len(rows) > limit,
         "details": _details(store, version),
         "functions": [plain(one) for one in made.functions],
         "packages": dict(made.packages),
         "lineage": tree,
     }
-    return Answer(document, lambda: _show_artifact(rows, version, made, tree, due, code=code))
+    return Answer(document, lambda: _show_artifact(rows, limit, version, made, tree, due, code=code))
 
 
 def _details(store: Store, version: Version) -> dict[str, Any]:
@@ -68,6 +68,7 @@ def _details(store: Store, version: Version) -> dict[str, Any]:
 
 def _show_artifact(
     rows: Sequence[Artifact],
+    limit: int,
     version: Version,
     made: Making,
     tree: Mapping[str, Any],
@@ -77,11 +78,11 @@ def _show_artifact(
 ) -> None:
     cells = [
         [str(r.version), when_text(r.created), seconds_text(r.seconds), bytes_text(r.nbytes), r.digest[:16]]
-        for r in rows[:_MOST_VERSIONS]
+        for r in rows[:limit]
     ]
     print_table(["version", "made", "seconds", "bytes", "digest"], cells, right=[0, 2, 3])
-    if len(rows) > _MOST_VERSIONS:
-        print(f"and {len(rows) - _MOST_VERSIONS} older ones; --json lists them all")
+    if len(rows) > limit:
+        print(f"and older ones; --limit {10 * limit} lists more")
     print(f"\nversion {version.number}")
     for title, found in _facts(
         version, made, due_text(version.cadence, due) if version.number == rows[0].version else ""

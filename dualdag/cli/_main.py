@@ -149,12 +149,13 @@ def ls(store: str | None, *, sizes: bool) -> Answer:
 @click.option("--version", "number", type=click.IntRange(min=1), metavar="N", help="Not the newest, but this one.")
 @click.option("--depth", type=click.IntRange(min=1), default=3, metavar="N", help="How many artifacts deep; 3.")
 @click.option("--code", is_flag=True, help="Show the source of all that made it too.")
-def show(name: str, store: str | None, number: int | None, depth: int, *, code: bool) -> Answer:
+@click.option("--limit", type=click.IntRange(min=1), default=30, metavar="N", help="How many versions are listed; 30.")
+def show(name: str, store: str | None, number: int | None, depth: int, limit: int, *, code: bool) -> Answer:
     """Show the versions of an artifact, and of one what made it and what from."""
     import dualdag
     from dualdag.cli import _explain
 
-    return _explain.of_artifact(dualdag.store(store), name, number, depth, code=code)
+    return _explain.of_artifact(dualdag.store(store), name, number, depth, limit, code=code)
 
 
 @click.argument("name")

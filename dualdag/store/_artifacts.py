@@ -208,9 +208,9 @@ class Artifacts:
                 return
             yield found
 
-    def versions(self, name: str) -> list[Version]:
-        """Return the readable versions, newest first; ArtifactNotFoundError if there is none."""
-        found = list(self.readable(name))
+    def versions(self, name: str, limit: int | None = None) -> list[Version]:
+        """Return the readable versions, newest first, `limit` at the most; ArtifactNotFoundError if there is none."""
+        found = list(islice(self.readable(name), limit))
         if not found:
             raise self._not_found(name)
         return found
@@ -250,9 +250,9 @@ class Artifacts:
         except REFUSED:
             return None
 
-    def rows(self, name: str) -> list[Artifact]:
-        """Return rows about the readable versions, newest first; ArtifactNotFoundError if there is none."""
-        versions = self.versions(name)
+    def rows(self, name: str, limit: int | None = None) -> list[Artifact]:
+        """Return rows about the readable versions, as `versions` gives them."""
+        versions = self.versions(name, limit)
         confirmed = self.last_confirmed(name)
         return [self._row(version, confirmed) for version in versions]
 

@@ -129,20 +129,22 @@ class Published(Handle):
         """Return a row about the newest readable version of each artifact, by name."""
         return self._artifacts.newest_rows()
 
-    def versions(self, name: str) -> list[Artifact]:
+    def versions(self, name: str, limit: int | None = None) -> list[Artifact]:
         """Return rows about the versions of an artifact, newest first.
 
         Parameters
         ----------
         name : str
             Of the artifact.
+        limit : int, optional
+            How many at the most.
 
         Raises
         ------
         ArtifactNotFoundError
             When there is none; it names the nearest.
         """
-        return self._artifacts.rows(name)
+        return self._artifacts.rows(name, limit)
 
     def delete(self, name: str) -> int:
         """Remove an artifact's versions; return how many there were.  Its objects stay.

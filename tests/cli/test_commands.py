@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 import dualdag as dag
 from dualdag.cli._main import cli
+from dualdag.testing._store_suite_base import a_version
 
 FLOW = """
 import dualdag as dag
@@ -248,3 +249,16 @@ def test_store_or_backend_unusable(options, part):
     assert part in result.stderr
     assert answer("run", "flow.py", *options, status=3)["error"]["status"] == 3
     assert Path("flow.py").read_text() == FLOW
+
+
+def test_show_lists_the_newest_versions_up_to_a_limit():
+    store = dag.store()
+    for k in range(5):
+        store.add_version(a_version(store, "many", k))
+    told = call("show", "many", "--limit", "2", "--json")
+    found = json.loads(told.stdout)
+    assert [row["version"] for row in found["versions"]] == [5, 4]
+    assert found["older"]
+    assert "and older ones; --limit 20 lists more" in call("show", "many", "--limit", "2").stdout
+    assert not json.loads(call("show", "many", "--json").stdout)["older"]
+    assert "older ones" not in call("show", "many", "--limit", "5").stdout
