@@ -80,7 +80,8 @@ class Claims:
         self._others: dict[int, Claim | None] = {}
         self._dates: dict[int, float | None] = {}
         self._named: dict[bytes, list[int]] = {}
-        #: What is left to do of each own claim, since when it is there, and the claim that a key is in.
+        #: What each own claim names and what of it is left to do, since when it is there, and a key's newest claim.
+        self._told: dict[int, frozenset[bytes]] = {}
         self._left: dict[int, set[bytes]] = {}
         self._since: dict[int, float] = {}
         self._mine: dict[bytes, int] = {}
@@ -169,7 +170,7 @@ class Claims:
         if len(self._left) > 1 or self._top not in self._left:
             for number, left in list(self._left.items()):
                 if not left and number != self._top and clock() - self._since[number] > 2 * self._window:
-                    del self._left[number], self._since[number]
+                    del self._left[number], self._told[number], self._since[number]
                     self.lease.litter(_path(number))
 
     # What this run does.
@@ -221,6 +222,7 @@ class Claims:
         self._top = number
         self._since[number] = clock()
         self._left[number] = set(keys)
+        self._told[number] = frozenset(keys)
         self._mine.update(dict.fromkeys(keys, number))
         return True
 
@@ -233,6 +235,7 @@ class Claims:
         keys, old = list(self._mine), list(self._left)
         self._mine.clear()
         self._left.clear()
+        self._told.clear()
         self._since.clear()
         self.news = True
         self._others.update(dict.fromkeys(old))
@@ -268,17 +271,17 @@ class Claims:
         StoreError
             When nothing can be written.
         """
-        numbers = set()
-        for key in keys:
-            number = self._mine.pop(key[:_PREFIX], None)
-            if number is not None:
-                numbers.add(number)
-                self._left[number].discard(key[:_PREFIX])
+        given = {key[:_PREFIX] for key in keys if key[:_PREFIX] in self._mine}
+        for key in given:
+            self._left[self._mine.pop(key)].discard(key)
+        # A key that was made, lost and claimed anew is named by an earlier claim too.
+        numbers = {number for number, told in self._told.items() if told & given}
         rest = [key for number in numbers for key in self._left[number]]
         while numbers and not self._put(rest, numbers):
             pass
         for number in numbers:
-            self._left[number].clear()
+            # A look in between may have swept it away.
+            self._left.get(number, set()).clear()
 
     def close(self) -> None:
         """Give up everything, the lease too."""

@@ -330,7 +330,8 @@ class Watch:
         return seen.beat
 
     def _ran_out(self, run: str, seen: _Seen, seconds: float) -> bool:
-        watched = clock() - seen.since
+        # What was seen at the last look is all that is known: this process may have slept since.
+        watched = self.looked - seen.since
         grain = _GRAIN_ELSEWHERE if self._fs.local is None else _GRAIN_HERE
         if watched > seconds + grain:
             return True
@@ -344,6 +345,10 @@ class Watch:
         path = path_of(run, number)
         fence = msgspec.structs.replace(beat, epoch=epoch, fenced=self._lease.run)
         if not self._fs.put_if_absent(path, [self._lease.sealer.seal(fence, path)]):
+            return False
+        if max(listed(self._fs.entries("leases")).get(run, {number: None})) > number:
+            # It went on meanwhile, so far that this number was free again.
+            self._fs.remove(path)
             return False
         for old in seen.numbers:
             self._fs.remove(path_of(run, old))
