@@ -101,6 +101,7 @@ class Run:
     alone: set[int] = field(default_factory=set)
     claims: Claims | None = None
     observed: dict[bytes, float] = field(default_factory=dict)
+    unkept: set[bytes] = field(default_factory=set)
 
     def tell(self, kind: str, position: int = -1, **more: Any) -> None:
         """Tell the journal and the listeners of something.

@@ -151,7 +151,7 @@ class Scheduler:
             self.sharing.landed(i)
             self.clusters.learn(i, outcome.seconds if outcome.status == "done" else None)
             if outcome.status == "done":
-                self.sharing.learn(i, outcome.seconds)
+                self.sharing.learn(i, outcome.seconds, kept=outcome.keep)
             if outcome.output:
                 self.run.tell("output", i, message=outcome.output)
             if outcome.status == "skipped":

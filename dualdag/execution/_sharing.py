@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from dualdag.errors import StoreError
 from dualdag.execution._state import READY, RUNNING
+from dualdag.execution._work import INSIDE_ELSEWHERE, INSIDE_HERE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -28,8 +29,6 @@ __all__ = ["Sharing", "claims_for"]
 WORTH, WORTH_PRICED, WORTH_MOST = 0.05, 0.2, 1.0
 #: A chunk is to take so many times what claiming it takes.
 TIMES = 4
-#: What takes less than this is not claimed: in a folder of this machine, elsewhere.
-LEAST_HERE, LEAST_ELSEWHERE = 0.001, 0.005
 #: Seconds between two looks at what others make: the first, the longest.
 LOOKS_HERE, LOOKS_ELSEWHERE = (0.02, 0.05), (0.3, 1.0)
 
@@ -79,7 +78,8 @@ class Sharing:
         self._run = run
         self._claims = run.claims
         here = self._claims is None or self._claims.here
-        self._least = LEAST_HERE if here else LEAST_ELSEWHERE
+        #: What takes less is not kept, so that others could do nothing with it.
+        self._least = INSIDE_HERE if here else INSIDE_ELSEWHERE
         self._looks = LOOKS_HERE if here else LOOKS_ELSEWHERE
         self._slots = session.slots
         priced = bool(getattr(session, "price", 0.0))
@@ -121,7 +121,9 @@ class Sharing:
         # Of what is recorded already others have the digest; only its value is made again.
         if i in plan.forced or i in plan.renewed or i in plan.recipes or scheduler.state.digest[i] is not None:
             return False
-        return scheduler.keep(i, self._run.policy(i)) is not False
+        keep = scheduler.keep(i, self._run.policy(i))
+        # Who waits for what is not kept has to make it all the same.
+        return bool(keep) if self._run.graph.nodes[i]._op.prefix in self._run.unkept else keep is not False
 
     def _seconds(self, i: int) -> float | None:
         node = self._run.graph.nodes[i]
@@ -133,8 +135,8 @@ class Sharing:
         found = self._scheduler.plan.traces[i]
         return self._scheduler.actions.get(i) if found is None else found
 
-    def learn(self, i: int, seconds: float) -> None:
-        """Take in what a node took.
+    def learn(self, i: int, seconds: float, *, kept: bool) -> None:
+        """Take in what a node took, and whether its value is kept.
 
         Parameters
         ----------
@@ -142,9 +144,12 @@ class Sharing:
             Its position.
         seconds : float
             What its function took.
+        kept : bool
+            Whether others find its value in the store.
         """
         if self._claims is not None:
             prefix = self._run.graph.nodes[i]._op.prefix
+            (self._run.unkept.discard if kept else self._run.unkept.add)(prefix)
             known = self._seen.get(prefix, seconds)
             # Rather too much than too little: what is not claimed others make too.
             self._seen[prefix] = max(seconds, known + 0.2 * (seconds - known))

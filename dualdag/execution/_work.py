@@ -28,8 +28,10 @@ if TYPE_CHECKING:
 
     Take: TypeAlias = Callable[[Handle, bool], Any]
 
-__all__ = ["InputMissingError", "perform", "worth_keeping"]
+__all__ = ["INSIDE_ELSEWHERE", "INSIDE_HERE", "InputMissingError", "perform", "worth_keeping"]
 
+#: Seconds that a value costs which travels inside its record, on this machine and elsewhere.
+INSIDE_HERE, INSIDE_ELSEWHERE = 0.001, 0.005
 #: Seconds that one small object costs, and bytes a second of a large one: written and read back once.
 LOCAL = (0.005, 100e6)
 REMOTE = (0.2, 20e6)
@@ -54,7 +56,7 @@ def worth_keeping(seconds: float, nbytes: int, *, local: bool) -> bool:
     The rule of ``persist="auto"``: a result is kept when its function took longer than writing it
     and reading it back once would take, which is taken to be 5 ms and 100 MB/s for a store on this
     machine, 200 ms and 20 MB/s for one elsewhere.  Up to 4 KB travel inside a record, which is written
-    anyway: there 5 ms hold everywhere.
+    anyway: that is taken to be 1 ms on this machine and 5 ms elsewhere.
 
     Parameters
     ----------
@@ -67,14 +69,18 @@ def worth_keeping(seconds: float, nbytes: int, *, local: bool) -> bool:
 
     Examples
     --------
-    >>> worth_keeping(0.001, 10, local=True), worth_keeping(1.0, 10, local=True)
+    >>> worth_keeping(0.001, 10, local=True), worth_keeping(0.002, 10, local=True)
+    (False, True)
+    >>> worth_keeping(0.002, 10_000, local=True), worth_keeping(1.0, 10_000, local=True)
     (False, True)
     >>> worth_keeping(1.0, 10**9, local=True)
     False
     >>> worth_keeping(0.1, 10, local=False), worth_keeping(0.1, 10_000, local=False)
     (True, False)
     """
-    latency, rate = LOCAL if local or nbytes <= SMALL else REMOTE
+    if nbytes <= SMALL:
+        return seconds > (INSIDE_HERE if local else INSIDE_ELSEWHERE)
+    latency, rate = LOCAL if local else REMOTE
     return seconds > latency + nbytes / rate
 
 
@@ -274,8 +280,9 @@ def _keep(step: Step, outcome: Outcome, value: Any, store: Store, local: bool) -
     if keep is None and isinstance(value, File):
         keep = True
     if keep is None:
-        # Not worth it even with no bytes at all: then nothing needs to be measured.
-        if not worth_keeping(outcome.seconds, 0, local=local):
+        # Not worth it even with no bytes at all: then nothing needs to be measured.  An fsync costs what a place
+        # elsewhere does.
+        if not worth_keeping(outcome.seconds, 0, local=local and not store.durable):
             return
         keep = worth_keeping(outcome.seconds, guess_size(value), local=local)
     if not keep:

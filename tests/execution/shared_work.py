@@ -27,6 +27,11 @@ def leaf(n: int, seconds: float, marks: str) -> list[int]:
     return [n, n]
 
 
+@dag.task
+def total(pairs: list[list[int]]) -> int:
+    return sum(n for n, _ in pairs)
+
+
 @dag.task(ignore=("marks",))
 def both(n: int, a: list[int], b: list[int], seconds: float, marks: str) -> list[int]:
     mark(marks, n)

@@ -17,7 +17,7 @@ import pytest
 import dualdag as dag
 from dualdag.store import _leases, open_store
 from tests.execution import shared_work
-from tests.execution.shared_work import answer, fragile, graph, once
+from tests.execution.shared_work import answer, fragile, graph, leaf, once, total
 
 HERE = Path(__file__).parents[2]
 
@@ -190,6 +190,43 @@ def test_what_is_not_recorded_or_next_to_free_is_not_claimed(tmp_path):
     numbers = [int(name) for name in store._fs.names("claims")]
     assert numbers
     assert max(numbers) <= 30
+
+
+def test_steps_of_few_milliseconds_are_shared_too(tmp_path):
+    def run():
+        node = total([leaf(n, 0.003, str(tmp_path / "marks")) for n in range(100)])
+        barrier.wait()
+        found.append(dag.run(node, store=str(tmp_path / "store"), backend="local", workers=1, progress="off"))
+
+    found: list[int] = []
+    barrier = threading.Barrier(4)
+    threads = [threading.Thread(target=run) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [sum(range(100))] * 4
+    made = marks(tmp_path)
+    assert set(made) == set(range(100))
+    assert made.total() <= 110
+
+
+def test_what_is_not_kept_is_not_waited_for(tmp_path):
+    @dag.task
+    def large(n):
+        time.sleep(0.004)
+        return bytes(100_000) + bytes([n])
+
+    @dag.task
+    def last(values):
+        time.sleep(0.01)
+        return len(values)
+
+    run = dag.run(last([large(n) for n in range(50)]), store=str(tmp_path), backend="local", workers=1, progress="off")
+    assert run == 50
+    claims = open_store(str(tmp_path))._fs.names("claims")
+    # The first of its kind, before anything is known of them, and the one that is kept.
+    assert max(map(int, claims)) <= 4
 
 
 def test_a_run_goes_on_where_nothing_can_be_claimed(tmp_path, monkeypatch):

@@ -9,8 +9,10 @@ from dualdag.execution._work import guess_size, worth_keeping
 
 
 def test_keeping_what_costs_more_to_make():
-    assert not worth_keeping(0.004, 0, local=True)
-    assert worth_keeping(0.02, 1000, local=True)
+    assert not worth_keeping(0.001, 0, local=True)
+    assert worth_keeping(0.002, 4096, local=True)
+    assert not worth_keeping(0.002, 4097, local=True)
+    assert worth_keeping(0.02, 10_000, local=True)
     assert not worth_keeping(0.02, 10_000_000, local=True)
     assert worth_keeping(0.1, 4096, local=False)
     assert not worth_keeping(0.1, 10_000, local=False)
