@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ import msgspec
 
 from dualdag.errors import CodecError, CorruptObjectError, StoreError
 from dualdag.store._fs import shown
+from dualdag.store._leases import Lease, default_seconds
 from dualdag.store._mark import addresses, lineage_of
 
 if TYPE_CHECKING:
@@ -65,6 +66,10 @@ class _Copying:
         self.source = source
         self.target = target
         self.progress = progress or (lambda *_: None)
+        self.wanted: list[Version] = []
+        self._here: set[str] | None = None
+        #: Objects that are known to be there.
+        self.met: set[bytes] = set()
         self.count = dict.fromkeys(("versions", "records", "objects", "nbytes", "there", "lost"), 0)
 
     # What is to be copied.
@@ -81,21 +86,23 @@ class _Copying:
         todo = list(itertools.chain.from_iterable(found.values()))
         while todo:
             version = todo.pop()
-            for above in self._above(version):
+            for above in self._above(version, asked):
                 known = found.setdefault(above.name, [])
-                if above not in known and above.name not in asked:
+                if above not in known:
                     known.append(above)
                     known.sort(key=lambda one: one.number)
                     todo.append(above)
+        self.wanted = list(itertools.chain.from_iterable(found.values()))
         return {name: self._new(name, versions, name in asked) for name, versions in found.items()}
 
-    def _above(self, version: Version) -> Iterator[Version]:
-        """Yield the versions of artifacts that a version was made from, as far as they are there."""
+    def _above(self, version: Version, asked: Set[str]) -> Iterator[Version]:
+        """Yield the versions of other artifacts that a version was made from, as far as they are there."""
         made_of = lineage_of(self.source, version)
         told: Mapping[str, Any] = made_of.get("artifacts") or {}
         digests = {name: one.get("digest") for name, one in told.items()} or made_of.get("inputs", {})
-        here = set(self.source._artifacts.names()) if digests else set()
-        for name in here & digests.keys():
+        if digests and self._here is None:
+            self._here = set(self.source._artifacts.names())
+        for name in (digests.keys() - asked) & (self._here or set()):
             versions = self.source._artifacts.readable(name)
             found = next((one for one in versions if one.digest.hex() == digests[name]), None)
             if found is not None:
@@ -108,7 +115,7 @@ class _Copying:
         newest = there[0] if there else None
         new = [one for one in versions if _same(one) not in known]
         self.count["there"] += len(versions) - len(new)
-        late = [one for one in new if newest is not None and one.created < newest.created]
+        late = self._late(name, new, newest)
         if late and asked and newest is not None:
             raise StoreError(
                 f"store {shown(self.target.url)} has a version of {name!r} (number {newest.number}) that is newer "
@@ -116,6 +123,13 @@ class _Copying:
                 "Copy a newer one with --version, name other artifacts, or copy into another store."
             )
         return [one for one in new if one not in late]
+
+    def _late(self, name: str, new: Sequence[Version], newest: Version | None) -> list[Version]:
+        """Return those that are older than the newest one there: as they are numbered here, else by their times."""
+        if newest is None or not new:
+            return []
+        ours = next((one.number for one in self.source._artifacts.readable(name) if _same(one) == _same(newest)), 0)
+        return [one for one in new if (one.number < ours if ours else one.created < newest.created)]
 
     # Objects.
 
@@ -126,8 +140,9 @@ class _Copying:
             going: set[Future[int]] = set()
             try:
                 while page := list(itertools.islice(rest, _PAGE)):
-                    asked = {address: must for address, must in page if len(address) == 32}
+                    asked = {one: must for one, must in page if len(one) == 32 and one not in self.met}
                     there = self.target.has_objects(asked)
+                    self.met |= there
                     self.count["there"] += len(there)
                     for address in asked.keys() - there:
                         going.add(pool.submit(self._object, address, asked[address]))
@@ -154,11 +169,13 @@ class _Copying:
 
     def _object(self, address: bytes, must: bool) -> int:
         try:
-            return self.target._objects.take(self.source._objects, address)
+            nbytes = self.target._objects.take(self.source._objects, address)
         except CorruptObjectError:
             if must:
                 raise
             return -1
+        self.met.add(address)
+        return nbytes
 
     # Records.
 
@@ -189,6 +206,13 @@ class _Copying:
             if record.action not in there:
                 self.target.supersede(record)
 
+    def further(self) -> None:
+        """Copy what else gave the value of a version: arguments, or inputs, that made no difference to it."""
+        wanted = {(one.digest, one.function) for one in self.wanted}
+        for keys in self.source._records.pages() if wanted else ():
+            found = self.source.records(keys)
+            self.records([key for key, one in found.items() if (one.digest, one.function) in wanted])
+
     # Versions.
 
     def version(self, version: Version) -> None:
@@ -213,6 +237,15 @@ class _Copying:
         before = self.target.last_confirmed(name)
         if found.version == ours.number and (before is None or before.created < found.created):
             self.target.confirm(msgspec.structs.replace(found, version=theirs.number))
+
+
+def _in_order(chosen: Mapping[str, Sequence[Version]]) -> list[Version]:
+    """Return versions by their times; of one artifact by their numbers, whatever clocks said."""
+    found = []
+    for versions in chosen.values():
+        times = itertools.accumulate((one.created for one in versions), max)
+        found += [(time, one.name, one.number, one) for time, one in zip(times, versions, strict=True)]
+    return [row[-1] for row in sorted(found, key=lambda row: row[:3])]
 
 
 def _same(version: Version) -> tuple[Any, ...]:
@@ -250,22 +283,28 @@ def copy(
     progress : callable or None
         Told how many objects were copied, and their bytes.
     """
+    if source._index_places() is None:
+        raise StoreError(f"there is no store at {shown(source.url)}, so nothing can be copied from there.")
     source.refresh()
     target.refresh()
     copying = _Copying(source, target, progress)
     chosen = copying.chosen(names, version, all_versions)
+    target._may_write()
     for task in source.unstable() - target.unstable():
         target.mark_unstable(task)
-    # What goes on there knows by the journal that its objects are not garbage.
+    # What goes on there knows by the journal and the lease that its objects are not garbage.
     run_id = time.strftime("%Y%m%dT%H%M%S", time.gmtime()) + "-" + uuid.uuid4().hex[:8]
     journal = target.start_run(run_id, {"copy of": shown(source.url), "artifacts": list(chosen)})
+    lease = Lease(target._fs, run_id, default_seconds(target._fs), target._sealer)
     status = "failed"
     try:
-        for one in sorted(itertools.chain.from_iterable(chosen.values()), key=lambda v: (v.created, v.name, v.number)):
+        for one in _in_order(chosen):
             copying.version(one)
+        copying.further()
         for name in chosen:
             copying.confirmation(name)
         status = "done"
     finally:
+        lease.close()
         journal.close(status)
     return Copied(tuple(sorted(chosen)), **copying.count)

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dualdag.store._leases import place_time
+from dualdag.store._leases import clock, place_time
 from dualdag.store._live import SLICE, Runs, collecting, together
 from dualdag.store._mark import Limits, mark_records, mark_versions
 from dualdag.store._marks import Marks
@@ -263,12 +263,12 @@ def _remove_objects(fs: FileSystem, marks: Marks, runs: Runs, went: Counter[str]
         while rest:
             step("slice")
             with collecting(fs):
-                began = time.monotonic()
+                began = clock()
                 if runs.look():
                     # It may count on what was garbage before it began.
                     return False
                 step("looked")
-                while rest and time.monotonic() - began < SLICE:
+                while rest and clock() - began < SLICE:
                     now, rest = rest[:_TOGETHER], rest[_TOGETHER:]
                     together(fs, fs.remove, [object_path(address) for address, _ in now])
                     nbytes = sum(size for _, size in now)

@@ -141,12 +141,14 @@ class Housekeeping(Published):
         CorruptObjectError
             When a version can't be read.
         StoreError
-            When the other store has a newer version of an artifact.
+            When there is no store here, or the other one has a newer version of an artifact.
 
         Examples
         --------
         >>> from dualdag.store import open_store
-        >>> open_store("memory://docs").copy_to(open_store("memory://copy")).versions
+        >>> store = open_store("memory://docs-copied")
+        >>> saved = store.save("x")
+        >>> store.copy_to(open_store("memory://docs-copy")).versions
         0
         """
         from dualdag.store._copy import copy

@@ -18,7 +18,7 @@ import msgspec
 
 from dualdag.store._facts import Begin
 from dualdag.store._fs import FileSystem
-from dualdag.store._leases import live_leases
+from dualdag.store._leases import clock, live_leases
 from dualdag.store._process import Process, has_ended, this_process
 from dualdag.store._seal import REFUSED
 
@@ -63,12 +63,12 @@ def wait_for_collectors(fs: FileSystem) -> None:
     fs : FileSystem
         Where the store lies; the journal of the run was begun.
     """
-    began = time.monotonic()
+    began = clock()
     marks = set(fs.names(_FOLDER))
     while marks:
         for name in list(marks):
             # Each mark stands for a second or so: the collector of one that stays was killed.
-            if time.monotonic() - began > _STALE or _is_dead(fs.get(f"{_FOLDER}/{name}")):
+            if clock() - began > _STALE or _is_dead(fs.get(f"{_FOLDER}/{name}")):
                 fs.remove(f"{_FOLDER}/{name}")
                 marks.discard(name)
         time.sleep(0.02)
@@ -119,7 +119,7 @@ class Runs:
         self._now = now
         #: Names of those that ended, or were killed.
         self.ended: set[str] = set()
-        self._began = time.monotonic()
+        self._began = clock()
         #: Names of those that go on.
         self.live: set[str] = set()
         self.look()
@@ -127,23 +127,30 @@ class Runs:
     def look(self) -> set[str]:
         """Look again; return the names of runs that began or were seen to go on since the last time."""
         leases = live_leases(self._store)
-        new = [name for name in self._fs.names("runs") if name not in self.ended]
-        states = dict(zip(new, together(self._fs, self._goes_on, new), strict=True))
-        self.ended.update(name for name, goes_on in states.items() if goes_on is False)
+        new = [name for name in self._fs.names("runs") if name not in self.ended or name in leases]
+        found = together(self._fs, lambda name: self._goes_on(name, leased=name in leases), new)
+        states = dict(zip(new, found, strict=True))
+        for name, goes_on in states.items():
+            (self.ended.add if goes_on is False else self.ended.discard)(name)
         # One that has not begun yet will see the mark of whoever removes something now.
         met = {*(name for name, goes_on in states.items() if goes_on is not None), *(leases - self.ended)}
         self.live = met - self.ended
         return met
 
-    def _goes_on(self, name: str) -> bool | None:
+    def _goes_on(self, name: str, *, leased: bool) -> bool | None:
         """Say whether a run goes on; None if it has not begun yet."""
         files = {one.name: one for one in self._fs.entries(f"runs/{name}") if not one.name.endswith(".tmp")}
         if not files:
             return None
         begin = files.get("begin")
-        if begin is None or "end" in files:
+        if "end" in files:
             return False
-        if begin.modified is not None and begin.modified <= self._now + time.monotonic() - self._began - _DAY:
+        if leased:
+            # However long ago it began.
+            return True
+        if begin is None:
+            return False
+        if begin.modified is not None and begin.modified <= self._now + clock() - self._began - _DAY:
             return False
         path = f"runs/{name}/begin"
         try:

@@ -65,7 +65,8 @@ def survey_objects(fs: FileSystem, marks: Marks, limits: Limits, now: float, *, 
 def fit(marks: Marks, limits: Limits) -> None:
     """Let more go until the rest fits into `max_bytes`.
 
-    First results that took the least time for their size, the oldest of equals, then old versions.
+    First results that took the least time for their size, the oldest of equals, then old versions.  What is only too
+    young to go yet makes room later, and no version goes in its place.
 
     Parameters
     ----------
@@ -76,7 +77,8 @@ def fit(marks: Marks, limits: Limits) -> None:
     """
     if limits.max_bytes is None:
         return
-    over = marks.one("SELECT sum(nbytes) FROM found WHERE goes != ?", (GOES,)) - limits.max_bytes
+    left = "SELECT sum(nbytes) FROM found WHERE goes!=? AND NOT (goes=? AND why=?)"
+    over = marks.one(left, (GOES, YOUNG, DEAD)) - limits.max_bytes
     query = "SELECT address, nbytes FROM found WHERE why=? AND goes=? ORDER BY worth, created, address"
     for page in marks.pages(query, (LIVE, STAYS)):
         gone = []
@@ -88,6 +90,7 @@ def fit(marks: Marks, limits: Limits) -> None:
         marks.put("UPDATE found SET goes=? WHERE address=?", gone)
         if over <= 0:
             return
+    over -= marks.one("SELECT sum(nbytes) FROM found WHERE why=? AND goes=?", (LIVE, YOUNG))
     for name, number, *_ in _oldest(marks, limits.keep or 1):
         if over <= 0:
             return
@@ -101,13 +104,13 @@ def _oldest(marks: Marks, keep: int) -> list[tuple[str, int]]:
 
 
 def _drop(marks: Marks, name: str, number: int) -> int:
-    """Let a version go, with what no other one shares; return how many bytes that frees."""
+    """Let a version go, with what no other one shares; return how many bytes that frees, now or once they are old."""
     marks.put("UPDATE versions SET kept=0 WHERE name=? AND number=?", [(name, number)])
     freed = 0
     query = "SELECT count(*) FROM refs JOIN versions USING (name, number) WHERE kept AND address=?"
     for (address,) in marks.ask("SELECT address FROM refs WHERE name=? AND number=?", (name, number)):
         if not marks.one(query, (address,)):
-            freed += marks.one("SELECT nbytes FROM found WHERE address=? AND goes=?", (address, STAYS))
+            freed += marks.one("SELECT nbytes FROM found WHERE address=?", (address,))
             marks.put("UPDATE found SET goes=? WHERE address=? AND goes=?", [(GOES, address, STAYS)])
     return freed
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import shutil
 import uuid
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from blake3 import blake3
 
 import dualdag as dag
+from dualdag._api import run_result
 from dualdag.errors import ArtifactNotFoundError, CodecError, CorruptObjectError, StoreError
 from dualdag.store import open_store
 from dualdag.testing import FaultFS
 from dualdag.testing._faults import CRASHED
+from dualdag.testing._store_suite_base import a_version
 from tests.store.test_gc import changing, in_a_child
 
 LARGE = 10_000
@@ -260,3 +263,83 @@ def test_a_link_to_a_store_is_the_store(urls):
     assert counts(flow(1), two)["run"] == 0
     assert run(flow(2), two) == LARGE + 3
     assert counts(flow(2), one)["run"] == 0
+
+
+# What is the newest, and what a run at the copy finds.
+
+
+@pytest.fixture
+def clock_set_back(urls):
+    """A store whose later versions have earlier times, and one for its copy."""
+    one, two = map(open_store, urls)
+    for k in range(3):
+        one.add_version(a_version(one, "x", f"{k}", created=1e9 - 100 * k))
+    return one, two
+
+
+def test_the_newest_is_the_newest_in_the_copy_whatever_clocks_said(clock_set_back):
+    one, two = clock_set_back
+    assert one.copy_to(two, all_versions=True).versions == 3
+    assert [(row.version, row.digest) for row in two.versions("x")] == [
+        (row.version, row.digest) for row in one.versions("x")
+    ]
+
+
+def test_a_later_version_with_an_earlier_time_is_copied(clock_set_back):
+    one, two = clock_set_back
+    for number in (1, 2, 3):
+        assert one.copy_to(two, "x", version=number).versions == 1
+    assert [row.version for row in two.versions("x")] == [3, 2, 1]
+
+
+def test_an_older_version_with_a_later_time_is_none_that_is_newer(clock_set_back):
+    one, two = clock_set_back
+    one.copy_to(two)
+    with pytest.raises(StoreError, match="would become the newest there"):
+        one.copy_to(two, all_versions=True)
+    assert [row.version for row in two.versions("x")] == [3]
+
+
+@dag.task
+def text(path):
+    return Path(path).read_text().strip()
+
+
+@dag.task
+def many(word, factor=1):
+    return word * LARGE if factor else ""
+
+
+@pytest.mark.parametrize("cadence", [None, "1h"])
+def test_a_run_at_the_copy_finds_what_came_out_the_same(urls, tmp_path, cadence):
+    one, two = urls
+    file = tmp_path / "word.txt"
+    file.write_text("word")
+    now = datetime.now(UTC)
+
+    def node(factor=1):
+        return many(text(dag.file(str(file))), factor).artifact("many", cadence=cadence)
+
+    def executed(node, url, hours):
+        found = run_result([node], store=url, backend="sync", progress="off", now=now + timedelta(hours=hours))
+        return found.executed
+
+    # No new version: another input, then another argument, made no difference to the value.
+    assert executed(node(), one, 0) == 2
+    file.write_text("word \n")
+    assert executed(node(), one, 2) == 1
+    assert executed(node(2), one, 4) == 2
+    assert len(open_store(one).versions("many")) == 1
+    open_store(one).copy_to(open_store(two))
+    assert executed(node(2), two, 4) == 0
+    assert executed(node(2), two, 8) == 0
+    assert executed(node(), two, 10) == 0
+
+
+def test_what_a_copy_tells(urls, tmp_path):
+    one, two = map(open_store, urls)
+    run(flow(), one.url)
+    found = one.copy_to(two)
+    assert (found.versions, found.there) == (2, 0)
+    with pytest.raises(StoreError, match="there is no store at"):
+        open_store(str(tmp_path / "three")).copy_to(two)

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
-import threading
 import time
 import traceback
 from pathlib import Path
 
+import msgspec
 import pytest
 
 import dualdag as dag
 from dualdag.errors import ConfigError
-from dualdag.store import _gc, open_store
-from dualdag.store import _live as live_room
-from dualdag.store._mark import Limits, addresses
+from dualdag.store import open_store
+from dualdag.store._mark import addresses
 from dualdag.testing import FaultFS
 from dualdag.testing._faults import CRASHED
 from dualdag.testing._store_suite_base import a_record, a_version
@@ -216,6 +215,20 @@ def test_max_bytes_takes_the_cheapest_results_and_then_old_versions(url):
     assert store.load(store.version("x").checksum, "json") == "version 2".ljust(LARGE)
 
 
+def test_what_is_only_too_young_to_go_costs_no_version(url):
+    store = open_store(url)
+    for k in range(6):
+        store.add_version(a_version(store, "x", f"version {k}".ljust(LARGE), created=float(k)))
+    # One version makes room enough, if only in an hour.
+    assert store.gc(max_bytes=5 * LARGE + 100).versions == 1
+    for k in range(3):
+        store.put_object(b"%d" % k * LARGE)
+    value = store.save(b"result" * LARGE)
+    store.put_records([msgspec.structs.replace(a_record("r", checksum=value.checksum), created=time.time())])
+    assert store.gc(max_bytes=5 * LARGE + 100).versions == 0
+    assert len(store.versions("x")) == 5
+
+
 def test_sizes_tell_what_deleting_frees_and_what_is_shared(url):
     store = open_store(url)
     for name, values in (("a", "12"), ("b", "23")):
@@ -247,89 +260,6 @@ def test_a_store_that_is_not_there_is_not_made(url):
 def test_limits_that_are_none(url, given):
     with pytest.raises(ConfigError, match=next(iter(given))):
         open_store(url).gc(**given)
-
-
-# Runs in progress.
-
-
-def test_while_a_run_goes_on_all_objects_stay(url):
-    make(url, 1)
-    store = open_store(url)
-    journal = store.start_run("r", {})
-    before = objects(url)
-    found = store.gc(older_than=0, grace=0)
-    assert (found.objects, found.waiting, found.runs) == (0, 1, ("r",))
-    assert objects(url) == before
-    journal.close()
-    assert store.gc(older_than=0, grace=0).objects == 1
-
-
-def test_a_run_waits_for_what_is_removed_just_then(url):
-    store = open_store(url)
-    store.put_object(b"x" * LARGE)
-    begun = threading.Event()
-
-    def begin():
-        open_store(url).start_run("r", {})
-        begun.set()
-
-    with live_room.collecting(store._fs):
-        thread = threading.Thread(target=begin)
-        thread.start()
-        assert not begun.wait(0.2)
-    assert begun.wait(10)
-    thread.join()
-
-
-def test_a_collector_that_was_killed_holds_nobody_up_for_long(url, monkeypatch):
-    monkeypatch.setattr(live_room, "_STALE", 0.2)
-    store = open_store(url)
-    store.put_object(b"x" * LARGE)
-    store._fs.put_if_absent("gc/dead", [b"gc"])
-    store.start_run("r", {})
-    assert store._fs.names("gc") == []
-
-
-@pytest.mark.parametrize("seed", range(100))
-def test_a_run_comes_in_between(url, seed, full):
-    """A run begins at any step of a collection, and may count on any garbage: it loses none of it."""
-    if seed % 3 and not full:
-        pytest.skip("a sample without --full")
-    for n in range(3):
-        make(url, n)
-    store = open_store(url)
-    store.delete("whole")
-    kind, at, wait = seed % 4, seed // 4 % 6, (seed // 24) * 0.01
-    n, refresh = [(0, []), (1, ["whole"]), (2, "all"), (7, [])][kind]
-    steps, runs, values = [], [], []
-
-    def run():
-        values.append(
-            dag.run(flow(n), store=url, backend="sync", progress="off", refresh=refresh if wanted(store) else [])
-        )
-
-    def step(name):
-        if len(steps) == at:
-            thread = threading.Thread(target=run)
-            runs.append(thread)
-            thread.start()
-            time.sleep(wait)
-        steps.append(name)
-
-    def limits(now):
-        return Limits(None, NEVER, NEVER, NEVER, None)
-
-    _gc.collect(store, limits=limits, dry_run=False, step=step)
-    for thread in runs:
-        thread.join()
-    if not runs:
-        run()
-    assert values == [b"%d" % n * LARGE + b"."]
-    assert wanted(store) <= objects(url)
-    assert dag.load("whole", store=url) == values[0]
-    result = _gc.collect(open_store(url), limits=limits, dry_run=False)
-    assert result.waiting == 0
-    assert objects(url) == wanted(store)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
