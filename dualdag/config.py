@@ -248,7 +248,8 @@ def _from_environment() -> dict[str, Any]:
     for name in _ENVIRONMENT:
         variable = f"DUALDAG_{name.upper()}"
         value = os.environ.get(variable)
-        if value:
+        # A secret that came out empty must not pass for none: the store would be believed without it.
+        if value or (name == "secret" and value is not None):
             found[name] = _check(name, value, variable)
     return found
 

@@ -7,7 +7,7 @@ under that record's seal.  A checksum has 32 bytes; no other address does.
 
 from __future__ import annotations
 
-__all__ = ["SMALL", "held", "inline", "shown_address"]
+__all__ = ["SMALL", "held", "inline", "is_address", "shown_address"]
 
 #: Bytes up to which an encoded value lives inside its record.
 SMALL = 4096
@@ -52,6 +52,22 @@ def held(address: bytes) -> bytes | None:
     if len(address) == _CHECKSUM or address[:1] != b"=" or len(address) < 2:
         return None
     return address[2 + address[1] :]
+
+
+def is_address(given: bytes) -> bool:
+    """Say whether something can lie there: what is forged may be anything.
+
+    Parameters
+    ----------
+    given : bytes
+        Told by a record or a version.
+
+    Examples
+    --------
+    >>> is_address(inline(b"[1, 2]")), is_address(bytes(32)), is_address(b"")
+    (True, True, False)
+    """
+    return len(given) == _CHECKSUM or held(given) is not None
 
 
 def shown_address(address: bytes) -> str:

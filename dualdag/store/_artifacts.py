@@ -18,6 +18,7 @@ from dualdag.errors import ArtifactNotFoundError, CorruptObjectError, GraphError
 from dualdag.graph import comes_due, parse_cadence, validate_name
 from dualdag.store._facts import Confirmation, Tombstone, Version
 from dualdag.store._fs import FileSystem, shown
+from dualdag.store._possible import is_possible
 from dualdag.store._seal import REFUSED
 from dualdag.store._sealer import UNSIGNED, Sealer
 from dualdag.store._series import descending, entries, get, newest, place
@@ -25,10 +26,6 @@ from dualdag.store._series import descending, entries, get, newest, place
 __all__ = ["Artifact", "Artifacts", "artifact_folder", "is_folder_of"]
 
 T = TypeVar("T", Version, Confirmation)
-
-
-#: Years 1 and 9999: what `datetime` can tell.
-_OLDEST, _LATEST = -62_135_596_800, 253_402_300_800
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +122,7 @@ class Artifacts:
         path, found = get(self._fs, f"{artifact_folder(name)}/versions", number)
         data = found or b""
         try:
-            version = self._told_of(name, data, Version, path)
+            version = self._told_of(data, Version, path)
         except UntrustedRecordError as error:
             raise UntrustedRecordError(
                 f"store {shown(self._fs.url)}: version {number} of artifact {name!r} is not accepted: {error} A run "
@@ -142,13 +139,11 @@ class Artifacts:
             return None
         return version
 
-    def _told_of(self, name: str, data: bytes, kind: type[T], path: str) -> T:
+    def _told_of(self, data: bytes, kind: type[T], path: str) -> T:
         """Return what a file tells of an artifact; what tells of another, or of no time, is as good as damaged."""
         found = self._sealer.unseal(data, kind, path)
-        if isinstance(found, (Version, Confirmation)):
-            numbered_so = not isinstance(found, Version) or found.number == int(path.rpartition("/")[2])
-            if found.name != name or not numbered_so or not _OLDEST <= found.created < _LATEST:
-                raise CorruptObjectError(f"{path} is damaged: it does not tell of what lies there.")
+        if not is_possible(found, path):
+            raise CorruptObjectError(f"{path} is damaged: it does not tell of what lies there.")
         return found
 
     def names(self) -> list[str]:
@@ -240,13 +235,12 @@ class Artifacts:
         paths = [place(f"{artifact_folder(name)}/{kind}", number) for name, number in last.items()]
         datas = self._fs.get_many(paths)
         return {
-            name: self._readable(name, data or b"", of, path)
-            for name, path, data in zip(last, paths, datas, strict=True)
+            name: self._readable(data or b"", of, path) for name, path, data in zip(last, paths, datas, strict=True)
         }
 
-    def _readable(self, name: str, data: bytes, kind: type[T], path: str) -> T | None:
+    def _readable(self, data: bytes, kind: type[T], path: str) -> T | None:
         try:
-            return self._told_of(name, data, kind, path)
+            return self._told_of(data, kind, path)
         except REFUSED:
             return None
 
@@ -312,7 +306,7 @@ class Artifacts:
         for number in descending(self._fs, folder):
             path, data = get(self._fs, folder, number)
             try:
-                return self._told_of(name, data or b"", Confirmation, path)
+                return self._told_of(data or b"", Confirmation, path)
             except REFUSED as error:
                 warnings.warn(f"store {shown(self._fs.url)}: {error} It is left out.", stacklevel=3)
         return None

@@ -9,12 +9,14 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Checkpoint", "Unit"]
+__all__ = ["Checkpoint", "Names", "Unit"]
 
 _VERSION = 1
+_GONE = "missing"
 _TABLES = """
 CREATE TABLE unit (name TEXT PRIMARY KEY, kind TEXT, files INTEGER, nbytes INTEGER, records INTEGER,
                    dropped INTEGER, final INTEGER) WITHOUT ROWID;
@@ -25,6 +27,14 @@ CREATE TABLE leftover (path TEXT PRIMARY KEY, unit TEXT, nbytes INTEGER, modifie
 CREATE TABLE strange (path TEXT PRIMARY KEY, unit TEXT) WITHOUT ROWID;
 CREATE TABLE state (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 """
+
+
+class Names(IntEnum):
+    """How much an object is needed by what names it."""
+
+    TOLD = 0
+    RECORD = 1
+    VERSION = 2
 
 
 class Unit:
@@ -43,8 +53,9 @@ class Unit:
         self.name = name
         self.kind = kind
         self.files = self.nbytes = self.records = self.dropped = 0
-        #: Whether it need not be looked at again by a call that goes on from here.
+        #: Whether it need not be looked at again by a call that goes on from here, if nothing is wrong in it.
         self.final = True
+        self.whole = True
 
     def read(self, nbytes: int) -> None:
         """Count a file that was read."""
@@ -61,6 +72,7 @@ class Unit:
 
     def problem(self, path: str, kind: str, told: str, who: str = "") -> None:
         """Take in what is wrong."""
+        self.whole = False
         self._db.execute(
             "INSERT OR REPLACE INTO problem VALUES (?, ?, ?, ?, ?, '')", (path, self.name, kind, told, who)
         )
@@ -141,7 +153,7 @@ class Checkpoint:
             self.db.execute("DELETE FROM problem WHERE unit=? AND done=''", (name,))
             self.db.execute("DELETE FROM leftover WHERE unit=?", (name,))
             yield made
-            row = (name, kind, made.files, made.nbytes, made.records, made.dropped, made.final)
+            row = (name, kind, made.files, made.nbytes, made.records, made.dropped, made.final and made.whole)
             self.db.execute("INSERT OR REPLACE INTO unit VALUES (?, ?, ?, ?, ?, ?, ?)", row)
         except BaseException:
             self.db.execute("ROLLBACK")
@@ -153,6 +165,25 @@ class Checkpoint:
         last = bytes((prefix + 1,)) if prefix < 255 else b"\xff" * 33
         query = "SELECT checksum, level, who FROM named WHERE checksum >= ? AND checksum < ?"
         return {checksum: (level, who) for checksum, level, who in self.rows(query, bytes((prefix,)), last)}
+
+    def is_doubtful(self) -> bool:
+        """Say whether something is not named, or gone, that may not have been so when it was looked for."""
+        return bool(
+            self.one("SELECT (SELECT count(*) FROM orphan) + (SELECT count(*) FROM problem WHERE kind=?)", _GONE)
+        )
+
+    def doubt(self) -> None:
+        """Forget that versions need objects, until it is told again."""
+        self.db.execute("UPDATE named SET level=? WHERE level=?", (Names.RECORD, Names.VERSION))
+
+    def settle(self) -> None:
+        """Let go of objects that nothing names if something does now, and of gone ones that no version needs."""
+        self.db.execute("DELETE FROM orphan WHERE checksum IN (SELECT checksum FROM named)")
+        needed = "SELECT 'objects/' || lower(hex(substr(checksum, 1, 1)) || '/' || hex(substr(checksum, 2)))"
+        self.db.execute(
+            f"DELETE FROM problem WHERE kind=? AND done='' AND path NOT IN ({needed} FROM named WHERE level=?)",  # noqa: S608
+            (_GONE, Names.VERSION),
+        )
 
     def dealt_with(self, path: str, done: str) -> None:
         """Note what was done about a problem."""

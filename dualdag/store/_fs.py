@@ -258,14 +258,15 @@ class LocalFolder:
 
     def pieces(self, path: str) -> Iterator[bytes]:
         """Yield a file's bytes in pieces."""
+        whole = self._inside(path)
         try:
-            with current().open(self._inside(path)) as file:
-                while piece := file.read(_PIECE):
-                    yield piece
+            yield from _pieces(whole)
         except OSError as error:
             if error.errno not in LINK | _NO_FILE:
                 raise
-            self._bounds.read_link(f"{self._root}/{path}")
+            stands_for = self._bounds.read_link(whole) if error.errno in LINK else None
+            if stands_for is not None:
+                yield from _pieces(stands_for)
 
     @explained("read it")
     def names(self, folder: str) -> list[str]:
@@ -333,6 +334,12 @@ class LocalFolder:
     def exclusive(self) -> tuple[bool, str]:
         """Say whether a name is given to one writer alone, and how, or why not."""
         return True, "a hard link" if self._links else "an empty file that must not be there"
+
+
+def _pieces(path: str) -> Iterator[bytes]:
+    with current().open(path) as file:
+        while piece := file.read(_PIECE):
+            yield piece
 
 
 def _let_go(temporary: str) -> None:

@@ -6,33 +6,45 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Any, TypeGuard
 
 from blake3 import blake3
 
 from dualdag.errors import CorruptObjectError, StoreError, UntrustedRecordError
-from dualdag.store._address import held
-from dualdag.store._facts import Batch, Fact, Record, Tombstone, Version
+from dualdag.store._address import held, is_address
+from dualdag.store._checkpoint import Names
+from dualdag.store._facts import (
+    Batch,
+    Begin,
+    Confirmation,
+    End,
+    Events,
+    Fact,
+    Lost,
+    Record,
+    Tombstone,
+    Unstable,
+    Version,
+)
 from dualdag.store._fs import FileSystem
+from dualdag.store._layout import decode_marker
+from dualdag.store._possible import is_possible
 from dualdag.store._seal import LAYOUT
 from dualdag.store._sealer import UNSIGNED, Sealer
 
-__all__ = ["Look", "Names", "looked_at", "object_looked_at", "sealed_looked_at"]
+__all__ = ["Look", "looked_at", "object_looked_at"]
 
 #: Objects up to this size are asked for in one piece.
 _WHOLE = 1 << 22
 _CHANGED = "its bytes are not those that were written there"
 #: Where there are no hard links a name is taken first and the file follows at once.
 _PAUSE = 0.05
-
-
-class Names(IntEnum):
-    """How much an object is needed by what names it."""
-
-    TOLD = 0
-    RECORD = 1
-    VERSION = 2
+_OF_FOLDER: dict[str, tuple[type, ...]] = {
+    "batches": (Batch,), "facts": (Fact, Lost), "unstable": (Unstable,),
+    "versions": (Version, Tombstone, Lost), "confirmations": (Confirmation,),
+}  # fmt: skip
+#: Of a journal, what is no piece.
+_OF_RUN: dict[str, tuple[type, ...]] = {"begin": (Begin,), "end": (End,)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +120,8 @@ def _sum_of(fs: FileSystem, path: str, nbytes: int, stop: threading.Event) -> tu
     return hasher.digest(), size
 
 
-def sealed_looked_at(fs: FileSystem, sealer: Sealer, path: str, kinds: tuple[type, ...]) -> Look:
-    """Return what is found in a sealed file.
+def looked_at(fs: FileSystem, sealer: Sealer, path: str) -> Look:
+    """Return what is found in a file that is no object; where no rule says what it holds, it may be strange.
 
     Parameters
     ----------
@@ -119,10 +131,26 @@ def sealed_looked_at(fs: FileSystem, sealer: Sealer, path: str, kinds: tuple[typ
         Checks it.
     path : str
         Its name there.
-    kinds : tuple of type
-        What it may hold.
     """
+    if path == "layout.json":
+        return _judged(fs, path, _marker)
+    kinds = _kinds_at(path)
+    return _judged(fs, path, _by_kind(sealer, path, kinds) if kinds else _by_seal(sealer, path))
 
+
+def _marker(data: bytes) -> Look:
+    return Look(len(data)) if decode_marker(data) is not None else Look(len(data), "damaged", _CHANGED)
+
+
+def _kinds_at(path: str) -> tuple[type, ...]:
+    """Return what the sealed file of a path may hold; nothing where it may be anything."""
+    parts = path.split("/")
+    if parts[0] == "runs":
+        return _OF_RUN.get(parts[-1], (Events,))
+    return _OF_FOLDER.get(parts[2] if parts[0] == "artifacts" else parts[0], ())
+
+
+def _by_kind(sealer: Sealer, path: str, kinds: tuple[type, ...]) -> Callable[[bytes], Look]:
     def judge(data: bytes) -> Look:
         for kind in kinds:
             try:
@@ -136,18 +164,10 @@ def sealed_looked_at(fs: FileSystem, sealer: Sealer, path: str, kinds: tuple[typ
             return _of(value, path, len(data))
         return Look(len(data), "damaged", _CHANGED)
 
-    return _judged(fs, path, judge)
+    return judge
 
 
-def looked_at(fs: FileSystem, sealer: Sealer, path: str) -> Look:
-    """Return what is found in a file of any kind; one that is not sealed is strange.
-
-    Parameters
-    ----------
-    fs, sealer, path
-        As for `sealed_looked_at`.
-    """
-
+def _by_seal(sealer: Sealer, path: str) -> Callable[[bytes], Look]:
     def judge(data: bytes) -> Look:
         if data[:4] != b"ddag":
             return Look(len(data), "strange")
@@ -160,7 +180,7 @@ def looked_at(fs: FileSystem, sealer: Sealer, path: str) -> Look:
             return Look(len(data), "newer", f"{path} has layout {layout}: upgrade dualdag")
         return Look(len(data))
 
-    return _judged(fs, path, judge)
+    return judge
 
 
 def _judged(fs: FileSystem, path: str, judge: Callable[[bytes], Look]) -> Look:
@@ -181,14 +201,13 @@ def _judged(fs: FileSystem, path: str, judge: Callable[[bytes], Look]) -> Look:
 
 
 def _of(value: Any, path: str, nbytes: int) -> Look:
+    if not is_possible(value, path):
+        return Look(nbytes, "damaged", "it does not tell of what lies there")
     if isinstance(value, Batch):
         rows = [row for record in value.records for row in _by_record(record)]
         rows += [row for _, record in value.aliases for row in _by_record(record)]
         return Look(nbytes, records=len(value.records), named=tuple(rows))
     if isinstance(value, Fact):
-        key = path.rpartition("/")[2].partition("-")[0]
-        if key not in (value.record.action.hex(), value.record.trace.hex()):
-            return Look(nbytes, "damaged", "it tells of another key")
         return Look(nbytes, records=1, named=tuple(_by_record(value.record)))
     if isinstance(value, Version):
         who = f"artifact {value.name}, version {value.number}"
@@ -205,7 +224,7 @@ def _by_record(record: Record) -> Iterator[tuple[bytes, int, str]]:
 
 def _is_checksum(address: bytes | None) -> TypeGuard[bytes]:
     # Any other address holds its bytes, and the seal over it is their check.
-    return address is not None and held(address) is None
+    return address is not None and is_address(address) and held(address) is None
 
 
 def _said(error: BaseException) -> str:

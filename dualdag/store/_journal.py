@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from dualdag.errors import ArtifactNotFoundError, StoreError, did_you_mean
+from dualdag.errors import ArtifactNotFoundError, CorruptObjectError, StoreError, did_you_mean
 from dualdag.store._facts import Begin, End, Events
 from dualdag.store._fs import FileSystem, numbered, shown
+from dualdag.store._possible import is_possible
 from dualdag.store._process import this_process
 from dualdag.store._seal import REFUSED
 from dualdag.store._sealer import UNSIGNED, Sealer
@@ -184,10 +185,13 @@ def _read(fs: FileSystem, path: str, kind: type[T], sealer: Sealer) -> T | None:
     if not data:
         return None
     try:
-        return sealer.unseal(data, kind, path)
+        found = sealer.unseal(data, kind, path)
+        if not is_possible(found, path):
+            raise CorruptObjectError(f"{path} is damaged: it tells of a time that can't be.")
     except REFUSED as error:
         warnings.warn(f"store {shown(fs.url)}: {error} What it told of that run is left out.", stacklevel=2)
         return None
+    return found
 
 
 def _row(fs: FileSystem, run_id: str, sealer: Sealer) -> Run | None:

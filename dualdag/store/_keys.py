@@ -51,7 +51,7 @@ def sealer_of(secret: Secret | None, trust: str | None = None) -> Sealer:
         return Sealer(anyhow=trust == "unsigned")
     keys = tuple(Key(_long_enough(one)) for one in _secrets(secret))
     if not keys:
-        raise ConfigError(f"the secret (DUALDAG_SECRET or secret=) is empty: {_MAKE}")
+        raise ConfigError(f"the secret (DUALDAG_SECRET or secret=) is empty: unset it to use none, or {_MAKE}")
     return Sealer(keys, cast("Trust", trust or "require"))
 
 

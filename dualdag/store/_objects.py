@@ -19,6 +19,8 @@ from dualdag.store._fs import Buffers, FileSystem, describe, shown
 __all__ = ["Objects", "object_path"]
 
 _PIECE = 1 << 22
+#: Bytes of a checksum.
+_CHECKSUM = 32
 #: Bytes from which several threads pay.
 _LARGE = 1 << 20
 
@@ -31,11 +33,20 @@ def object_path(checksum: bytes) -> str:
     checksum : bytes
         Of its bytes.
 
+    Raises
+    ------
+    CorruptObjectError
+        When it is none: a shorter one would name a folder.
+
     Examples
     --------
-    >>> object_path(bytes(2))
+    >>> object_path(bytes(32))[:13]
     'objects/00/00'
     """
+    if len(checksum) != _CHECKSUM:
+        raise CorruptObjectError(
+            f"{checksum.hex()[:12] or 'nothing'} is the address of no object; a run makes it again."
+        )
     text = checksum.hex()
     return f"objects/{text[:2]}/{text[2:]}"
 
@@ -130,7 +141,7 @@ class Objects:
         """Return those of `checksums` that are there."""
         asked = set(checksums)
         found = {address for address in asked if held(address) is not None}
-        wanted = list(asked - found)
+        wanted = [address for address in asked - found if len(address) == _CHECKSUM]
         self._lookups["objects"] += len(wanted)
         there = self._fs.exist([object_path(checksum) for checksum in wanted])
         found.update(checksum for checksum, is_there in zip(wanted, there, strict=True) if is_there)

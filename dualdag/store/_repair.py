@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 import time
 import uuid
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from dualdag.errors import StoreError
 from dualdag.store._checkpoint import Checkpoint
 from dualdag.store._facts import Batch, Lost, Unstable
 from dualdag.store._fs import FileSystem
+from dualdag.store._inspect import looked_at, object_looked_at
 from dualdag.store._layout import read_marker
 from dualdag.store._sealer import Sealer
 
@@ -47,7 +50,9 @@ def repair(fs: FileSystem, sealer: Sealer, notes: Checkpoint) -> None:
         if kind == "missing":
             notes.dealt_with(path, "a run makes it again when it is asked for")
         elif kind == "damaged":
-            notes.dealt_with(path, _mend(fs, sealer, path))
+            # It was read a while ago: a run may have made it again, or its owner put it back from a copy.
+            mended = _mend(fs, sealer, path) if _is_damaged(fs, sealer, path) else "it is whole by now"
+            notes.dealt_with(path, mended)
 
 
 def _found(notes: Checkpoint) -> Iterator[tuple[str, str]]:
@@ -56,6 +61,14 @@ def _found(notes: Checkpoint) -> Iterator[tuple[str, str]]:
     while page := list(notes.rows(query, last, _PAGE)):
         yield from ((path, kind) for path, kind in page)
         last = page[-1][0]
+
+
+def _is_damaged(fs: FileSystem, sealer: Sealer, path: str) -> bool:
+    top, _, rest = path.partition("/")
+    if top == "objects":
+        checksum = bytes.fromhex(rest.replace("/", ""))
+        return object_looked_at(fs, path, checksum, fs.size(path) or 0, threading.Event()).kind == "damaged"
+    return looked_at(fs, sealer, path).kind == "damaged"
 
 
 def _mend(fs: FileSystem, sealer: Sealer, path: str) -> str:
@@ -83,8 +96,15 @@ def _replace(fs: FileSystem, sealer: Sealer, path: str, value: msgspec.Struct) -
     if data is not None:
         if data:
             fs.put_if_absent(_aside(path), [data])
-        # In one step: a moment without it, and what it outranked would be in force.
-        fs.replace(path, sealer.seal(value, path))
+        sealed = sealer.seal(value, path)
+        try:
+            # In one step: a moment without it, and what it outranked would be in force.
+            fs.replace(path, sealed)
+        except StoreError as error:
+            if not isinstance(error.__cause__, IsADirectoryError):
+                raise
+            fs.move_aside(path, _aside(path))
+            fs.put_if_absent(path, [sealed])
     return _ASIDE
 
 

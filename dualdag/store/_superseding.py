@@ -13,6 +13,7 @@ from dualdag.errors import CorruptObjectError, UntrustedRecordError
 from dualdag.store._facts import Batch, Fact, Record
 from dualdag.store._fs import FileSystem, shown
 from dualdag.store._index import Index
+from dualdag.store._possible import is_possible
 from dualdag.store._sealer import UNSIGNED, Sealer, warn_of_refused
 
 __all__ = ["Superseding"]
@@ -237,7 +238,7 @@ class Superseding:
         except CorruptObjectError as error:
             told = str(error)
         else:
-            if key in (fact.record.action, fact.record.trace):
+            if is_possible(fact, path):
                 return fact
         self._warn(path, told)
         return None

@@ -10,28 +10,15 @@ import itertools
 import os
 import re
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from dualdag.errors import GraphError
 from dualdag.graph import validate_name
-from dualdag.store._checkpoint import Checkpoint, Unit
-from dualdag.store._facts import (
-    Batch,
-    Begin,
-    Confirmation,
-    End,
-    Events,
-    Fact,
-    Lost,
-    Tombstone,
-    Unstable,
-    Version,
-)
+from dualdag.store._checkpoint import Checkpoint, Names, Unit
 from dualdag.store._fs import Entry, FileSystem
-from dualdag.store._inspect import Look, Names, looked_at, object_looked_at, sealed_looked_at
-from dualdag.store._layout import decode_marker
+from dualdag.store._inspect import Look, looked_at, object_looked_at
 from dualdag.store._sealer import Sealer
 from dualdag.store._series import groups
 from dualdag.store._verification import Progress
@@ -51,8 +38,6 @@ _TWELVE = re.compile(r"[0-9]{12,}", re.ASCII)
 _RUN = re.compile(r"begin|end|[0-9]{8,}", re.ASCII)
 #: Folders that hold nothing that was written down.
 _LEFT = frozenset({"damaged", "gc", "scratch"})
-#: Of a journal, what is no piece.
-_ENDS: dict[str, tuple[type, ...]] = {"begin": (Begin,), "end": (End,)}
 _OWN = frozenset({"artifacts", "batches", "cache", "facts", "objects", "runs", "unstable"})
 
 
@@ -94,17 +79,18 @@ class Walk:
         for prefix in self._prefixes():
             if not self._notes.has(f"objects/{prefix:02x}"):
                 self._objects(prefix)
-        if self._notes.one("SELECT count(*) FROM orphan"):
-            # A run may have named some of them since.
+        if self._notes.is_doubtful():
+            # A run may have named some of them since, or gc have taken a version with its objects.
+            self._notes.doubt()
             self._names()
-            self._notes.db.execute("DELETE FROM orphan WHERE checksum IN (SELECT checksum FROM named)")
+            self._notes.settle()
         self._rest()
 
     def _names(self) -> None:
         for folder in self._folders("batches"):
             self._batches(f"batches/{folder}")
-        self._flat("facts", _FACT, (Fact, Lost))
-        self._flat("unstable", _HEX, (Unstable,))
+        self._flat("facts", _FACT)
+        self._flat("unstable", _HEX)
         for folder in self._folders("artifacts"):
             self._artifact(f"artifacts/{folder}")
         for folder in self._folders("runs"):
@@ -115,12 +101,7 @@ class Walk:
     def _marker(self) -> None:
         with self._notes.unit("layout.json", "markers") as unit:
             unit.final = False
-            data = self._fs.get("layout.json")
-            if data is None:
-                return
-            self._count(unit, len(data))
-            if decode_marker(data) is None:
-                unit.problem("layout.json", "damaged", "its bytes are not those that were written there")
+            self._take(unit, "layout.json", looked_at(self._fs, self._sealer, "layout.json"))
 
     def _folders(self, top: str) -> Iterator[str]:
         """Yield the names of the folders in a folder; files have no place there."""
@@ -133,14 +114,14 @@ class Walk:
         if self._notes.has(folder):
             return
         with self._notes.unit(folder, "batches") as unit:
-            self._sealed(unit, folder, _TWELVE, (Batch,))
+            self._sealed(unit, folder, _TWELVE)
             # A full one is never added to.
             unit.final = unit.files >= 1000
 
-    def _flat(self, folder: str, pattern: re.Pattern[str], kinds: tuple[type, ...]) -> None:
+    def _flat(self, folder: str, pattern: re.Pattern[str]) -> None:
         with self._notes.unit(folder, folder) as unit:
             unit.final = False
-            self._sealed(unit, folder, pattern, kinds)
+            self._sealed(unit, folder, pattern)
 
     def _artifact(self, folder: str) -> None:
         with self._notes.unit(folder, "") as unit:
@@ -154,24 +135,24 @@ class Walk:
             for one in self._sorted(unit, folder, None):
                 if one.name not in ("versions", "confirmations"):
                     unit.strange(f"{folder}/{one.name}")
-        for part, kinds in (("versions", (Version, Tombstone, Lost)), ("confirmations", (Confirmation,))):
+        for part in ("versions", "confirmations"):
             with self._notes.unit(f"{folder}/{part}", part) as unit:
                 unit.final = False
-                self._series(unit, f"{folder}/{part}", kinds)
+                self._series(unit, f"{folder}/{part}")
 
-    def _series(self, unit: Unit, folder: str, kinds: tuple[type, ...]) -> None:
+    def _series(self, unit: Unit, folder: str) -> None:
         """Look at numbered files, of which each thousand has a folder of its own; the newest first."""
         found = groups(one.name for one in self._fs.entries(folder) if one.folder)
         deleted = False
         for group in reversed(found):
-            _, deleted = self._sealed(unit, f"{folder}/{group}", _EIGHT, kinds, deleted=deleted)
-        self._sealed(unit, folder, _EIGHT, kinds, deleted=deleted, besides=frozenset(found))
+            _, deleted = self._sealed(unit, f"{folder}/{group}", _EIGHT, deleted=deleted)
+        self._sealed(unit, folder, _EIGHT, deleted=deleted, besides=frozenset(found))
 
     def _journal(self, folder: str) -> None:
         if self._notes.has(folder):
             return
         with self._notes.unit(folder, "journals") as unit:
-            names, _ = self._sealed(unit, folder, _RUN, (Events,), _ENDS)
+            names, _ = self._sealed(unit, folder, _RUN)
             unit.final = "end" in names
 
     def _sealed(
@@ -179,8 +160,6 @@ class Walk:
         unit: Unit,
         folder: str,
         pattern: re.Pattern[str],
-        kinds: tuple[type, ...],
-        named: Mapping[str, tuple[type, ...]] | None = None,
         *,
         deleted: bool = False,
         besides: frozenset[str] = frozenset(),
@@ -190,7 +169,7 @@ class Walk:
         entries = self._sorted(unit, folder, pattern, besides)[::-1]
 
         def look(one: Entry) -> Look:
-            return sealed_looked_at(self._fs, self._sealer, f"{folder}/{one.name}", (named or {}).get(one.name, kinds))
+            return looked_at(self._fs, self._sealer, f"{folder}/{one.name}")
 
         for entry, found in zip(entries, self._map(look, entries), strict=True):
             self._take(unit, f"{folder}/{entry.name}", found, deleted=deleted)
@@ -256,11 +235,11 @@ class Walk:
                     unit.strange(f"objects/{one.name}")
         with self._notes.unit("", "others") as unit:
             unit.final = False
-            for one in self._fs.entries(""):
+            for one in self._entries(unit, ""):
                 if one.name.endswith(".tmp"):
                     unit.leftover(one.name, one.nbytes, one.modified)
                 elif one.name in _LEFT:
-                    for entry, path in self._under(one.name):
+                    for entry, path in self._under(unit, one.name):
                         unit.leftover(path, entry.nbytes, entry.modified)
                 elif not one.folder:
                     if one.name != "layout.json":
@@ -271,7 +250,7 @@ class Walk:
     def _others(self, unit: Unit, folder: str) -> None:
         """Look at a folder that this module has no rules for: what is sealed there is held to its seal."""
         entries = (
-            path for entry, path in self._under(folder) if not self._is_left(unit, path.rpartition("/")[0], entry)
+            path for entry, path in self._under(unit, folder) if not self._is_left(unit, path.rpartition("/")[0], entry)
         )
         for chunk in iter(lambda: list(itertools.islice(entries, _CHUNK)), []):
             look = self._map(lambda path: looked_at(self._fs, self._sealer, path), chunk)
@@ -283,10 +262,18 @@ class Walk:
 
     # How.
 
-    def _under(self, folder: str) -> Iterator[tuple[Entry, str]]:
+    def _entries(self, unit: Unit, folder: str) -> Iterator[Entry]:
+        """Yield what lies in a folder but names that are no text, or would play tricks on a terminal."""
         for one in self._fs.entries(folder):
+            if one.name.isprintable():
+                yield one
+            else:
+                unit.strange(f"{folder}/{ascii(one.name)[1:-1]}".lstrip("/"))
+
+    def _under(self, unit: Unit, folder: str) -> Iterator[tuple[Entry, str]]:
+        for one in self._entries(unit, folder):
             if one.folder:
-                yield from self._under(f"{folder}/{one.name}")
+                yield from self._under(unit, f"{folder}/{one.name}")
             else:
                 yield one, f"{folder}/{one.name}"
 
@@ -295,10 +282,11 @@ class Walk:
     ) -> list[Entry]:
         """Return the files whose names fit, or without a pattern the folders; note what else is there."""
         fitting = []
-        for one in self._fs.entries(folder):
+        for one in self._entries(unit, folder):
             if one.name in besides or self._is_left(unit, folder, one):
                 continue
-            if one.folder if pattern is None else not one.folder and pattern.fullmatch(one.name):
+            # A folder in the place of a file is damage, too: it has the file's name.
+            if one.folder if pattern is None else pattern.fullmatch(one.name):
                 fitting.append(one)
             else:
                 unit.strange(f"{folder}/{one.name}")

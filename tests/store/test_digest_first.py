@@ -120,7 +120,7 @@ def test_codecs_are_called_by_one_function_alone():
     # The door, and `Store.load`, which gives it what `Objects` checked.
     assert called.pop("decode_value") == {"store/__init__.py", "store/_store.py"}
     # `decode_marker` is the marker's own, with its check inside.
-    assert called.pop("decode_marker") <= {"store/_layout.py", "store/_verify.py"}
+    assert called.pop("decode_marker") <= {"store/_layout.py", "store/_inspect.py"}
     assert {name for names in called.values() for name in names if not name.startswith("store/_codec_")} == {
         "store/_codecs.py"
     }

@@ -671,3 +671,13 @@ def test_the_command_line_tells_of_what_is_not_accepted(tmp_path, monkeypatch):
     refused = command("get", "Sales", secret=OTHER)
     assert (refused.returncode, "another key" in refused.stderr) == (3, True)
     assert command("get", "Sales", secret="Sh0rt").returncode == 2
+
+
+def test_an_empty_secret_is_not_none(tmp_path, monkeypatch):
+    monkeypatch.setenv("DUALDAG_SECRET", "")
+    with pytest.raises(ConfigError, match="is empty: unset it"):
+        dag.store(tmp_path / "store")
+    with dag.configure(secret=SECRET):
+        assert dag.store(tmp_path / "store").artifacts() == []
+    monkeypatch.setenv("DUALDAG_TRUST", "unsigned")
+    assert dag.store(tmp_path / "store").artifacts() == []

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 import warnings
+from pathlib import Path
 
+import msgspec
 import pytest
 
 from dualdag.errors import CorruptObjectError, StoreError
-from dualdag.store import Problem, open_store
+from dualdag.store import Problem, _checking, _verify, open_store
 from dualdag.store import _seal as seal_room
-from dualdag.store._facts import Confirmation, Fact
+from dualdag.store._facts import Begin, Confirmation, End, Fact
 from dualdag.store._objects import object_path
 from dualdag.testing import FaultFS
 from dualdag.testing._faults import CRASHED
@@ -339,7 +342,7 @@ def test_repair_fills_the_index_again(folder):
 def test_a_fact_of_another_key_is_damage(folder):
     path = f"facts/{a_record('two').trace.hex()}-000001"
     folder._fs.put_if_absent(path, [folder._sealer.seal(Fact(a_record("one")), path)])
-    assert folder.verify().problems == (Problem(path, "damaged", "it tells of another key"),)
+    assert folder.verify().problems == (Problem(path, "damaged", "it does not tell of what lies there"),)
     assert folder.verify(repair=True).whole
     assert folder.verify().whole
 
@@ -426,3 +429,102 @@ def test_a_repair_that_is_killed_at_any_step(tmp_path):
             assert again.verify(repair=True).whole
         assert {one.kind for one in again.verify().problems} <= {"missing"}
     assert crashed > len(steps) // 6
+
+
+@pytest.mark.parametrize("when", ["before it goes on", "before it is mended"])
+def test_what_is_whole_again_is_not_mended(folder, monkeypatch, when):
+    path = object_path(folder.version("big", 2).checksum)
+    good = folder._fs.get(path)
+    damage(folder, path)
+    if when == "before it goes on":
+        with monkeypatch.context() as stopped, pytest.raises(KeyboardInterrupt):
+            stopped.setattr(_verify.Walk, "_rest", raising(KeyboardInterrupt))
+            folder.verify()
+        folder._fs.replace(path, good)
+    else:
+        real = _checking.repair
+        monkeypatch.setattr(_checking, "repair", lambda *given: (folder._fs.replace(path, good), real(*given)))
+    found = folder.verify(repair=True)
+    assert [one.done for one in found.problems] == ([] if found.resumed else ["it is whole by now"])
+    assert folder._fs.get(path) == good
+
+
+def raising(error):
+    def do(*_):
+        raise error
+
+    return do
+
+
+def test_what_gc_takes_meanwhile_is_not_missing(folder, monkeypatch):
+    path = object_path(folder.version("big", 1).checksum)
+    real = _verify.Walk._prefixes
+
+    def prefixes(walk):
+        folder._fs.remove("artifacts/big/versions/00000001")
+        folder._fs.remove(path)
+        return real(walk)
+
+    monkeypatch.setattr(_verify.Walk, "_prefixes", prefixes)
+    assert folder.verify().whole
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="names are bytes on Linux")
+def test_names_that_are_no_text(folder):
+    top = os.fsencode(folder.url)
+    os.mkdir(top + b"/\xff")
+    for name in (b"\xff/a", b"objects/\xfe", b"runs/\xfe", b"\x1b[31m\n", b"\xff.tmp", b"keys\xff"):
+        Path(os.fsdecode(top + b"/" + name)).write_bytes(b"ddag")
+    found = folder.verify(repair=True)
+    assert found.whole
+    assert "\\x1b[31m\\n" in found.strange
+    assert "objects/\\udcfe" in found.strange
+
+
+@pytest.mark.parametrize("what", ["object", "batch", "version"])
+def test_a_folder_in_the_place_of_a_file(folder, what):
+    path = {"object": object_path(folder.version("big", 2).checksum), "batch": "batches/00000000/000000000001",
+            "version": "artifacts/big/versions/00000002"}[what]  # fmt: skip
+    folder._fs.remove(path)
+    Path(folder.url, path).mkdir()
+    found = folder.verify()
+    assert [(one.path, one.kind) for one in found.problems] == [(path, "damaged")]
+    assert folder.verify(repair=True).whole
+    assert not Path(folder.url, path).is_dir()
+    assert [one.kind for one in folder.verify().problems] == (["missing"] if what == "object" else [])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"checksum": b""}, {"checksum": b"\xab"}, {"details": b""}, {"code": b"="}, {"seconds": float("inf")},
+     {"seconds": float("nan")}, {"nbytes": -1}, {"name": "other"}, {"number": 9}, {"created": float("nan")}],
+)  # fmt: skip
+def test_what_a_forged_version_tells(folder, change):
+    path = "artifacts/big/versions/00000002"
+    objects = [one for one in files(folder) if one.startswith("objects/")]
+    forged = msgspec.structs.replace(folder.version("big", 2), **change)
+    folder._fs.replace(path, folder._sealer.seal(forged, path))
+    with pytest.raises(CorruptObjectError, match="damaged"):
+        folder.latest("big")
+    with pytest.warns(UserWarning, match="left out"):
+        assert [row.version for row in folder.artifacts()] == [1]
+    found = folder.verify()
+    assert [(one.path, one.kind) for one in found.problems] == [(path, "damaged")]
+    for address in (b"", b"\xab", bytes.fromhex(objects[0][8:10])):
+        assert folder.has_objects([address]) == set()
+        with pytest.raises(CorruptObjectError):
+            folder.get_object(address)
+        with pytest.raises(CorruptObjectError):
+            folder.load(address, "file")
+    assert [one for one in files(folder) if one.startswith("objects/")] == objects
+
+
+@pytest.mark.parametrize(
+    "value", [End(float("nan"), "done"), Begin("run-1", 1e18, {}), Begin("run-1", float("inf"), {})]
+)
+def test_a_forged_journal_is_left_out(folder, value):
+    path = f"runs/run-1/{type(value).__name__.lower()}"
+    folder._fs.replace(path, folder._sealer.seal(value, path))
+    with pytest.warns(UserWarning, match="left out"):
+        assert len(folder.runs()) == (1 if isinstance(value, End) else 0)
+    assert [(one.path, one.kind) for one in folder.verify().problems] == [(path, "damaged")]
