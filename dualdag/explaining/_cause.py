@@ -175,4 +175,4 @@ def _capped(rows: Iterable[str]) -> Iterable[str]:
         if k == _MOST_DIFF:
             yield "... cut here"
             return
-        yield row.rstrip()
+        yield row.rstrip() if row.startswith(" ") else row

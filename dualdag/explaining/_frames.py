@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dualdag.errors import ConfigError, did_you_mean
-from dualdag.explaining._difference import SAMPLES, Difference, shown
+from dualdag.explaining._difference import SAMPLES, Difference, largest_gap, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["diff_frames", "is_frame"]
 
 _PLACE = "(position)"
+_MOST_CATEGORIES = 8
 
 
 def is_frame(value: Any) -> bool:
@@ -42,30 +43,60 @@ def diff_frames(one: Any, two: Any, key: Sequence[str] = ()) -> Difference:
     ConfigError
         For a key that is no column of both.
     """
-    was, now = _columns(one), _columns(two)
-    names, keys = _keys(one, two, was, now, key)
     kind = "series" if type(one).__name__ == "Series" else "frame"
+    classes, indexes = [_class(one), _class(two)], [_index_text(one), _index_text(two)]
+    was, now = _columns(one), _columns(two)
+    names, keys, in_key = _keys(one, two, was, now, key)
     schema = _schema(was, now)
-    rows = _Rows(keys)
+    rows = _Rows(*keys)
     found: dict[str, Any] = {
+        "classes": classes,
         "rows": [len(one), len(two)],
         "columns": schema,
+        "index": indexes,
         "key": list(names),
-        "added": rows.count(rows.only_now),
-        "removed": rows.count(rows.only_was),
+        "added": len(rows.only_now),
+        "removed": len(rows.only_was),
         "samples": {"added": rows.samples(1, rows.only_now), "removed": rows.samples(0, rows.only_was)},
     }
-    changed = [
-        _column(name, was[name], now[name], rows) for name in was if name in now and name not in names
-    ]  # fmt: skip
+    both = [name for name in was if name in now]
+    changed = [_column(name, was[name], now[name], rows) for name in both if name not in in_key]
     found["changed"] = [row for row in changed if row["count"]]
-    found["rows_changed"] = rows.changed_count()
+    found["rows_changed"] = int(rows.changed.sum())
     moved = rows.moved() and names != (_PLACE,)
     found["order"] = "changed" if moved else "same"
-    equal = not (
-        any(schema.values()) or found["added"] or found["removed"] or found["changed"] or moved
-    )  # fmt: skip
-    return Difference(kind, equal, tuple(_lines(found)), found)
+    alike = not (any(schema.values()) or found["added"] or found["removed"] or found["changed"] or moved)
+    alike = alike and classes[0] == classes[1] and indexes[0] == indexes[1]
+    found["beyond"] = [name for name in both if not _alike_to_the_bit(was[name], now[name])] if alike else []
+    return Difference(kind, alike and not found["beyond"], tuple(_lines(found)), found)
+
+
+def _class(frame: Any) -> str:
+    return f"{type(frame).__module__.partition('.')[0]}.{type(frame).__name__}"
+
+
+def _index_text(frame: Any) -> str:
+    """Return the names and types of a pandas index; nothing where it only counts the rows, or there is none."""
+    import pandas as pd
+
+    index = frame.index if isinstance(frame, (pd.DataFrame, pd.Series)) else None
+    if index is None or (isinstance(index, pd.RangeIndex) and (index.start, index.step, index.name) == (0, 1, None)):
+        return ""
+    levels = [index.get_level_values(k) for k in range(index.nlevels)]
+    text = ", ".join(
+        f"{level.name if level.name is not None else 'without a name'} ({level.dtype})" for level in levels
+    )
+    return f"{text}, from {index.start} by {index.step}" if isinstance(index, pd.RangeIndex) else text
+
+
+def _alike_to_the_bit(was: Any, now: Any) -> bool:
+    """Return whether two columns are alike in what is not compared: which missing values, the sign of 0."""
+    from dualdag.hashing import digest_value
+
+    try:
+        return digest_value(_pandas(was).array) == digest_value(_pandas(now).array)
+    except Exception:  # noqa: BLE001 - cells of someone else's class
+        return True
 
 
 def _columns(frame: Any) -> dict[str, Any]:
@@ -77,6 +108,8 @@ def _columns(frame: Any) -> dict[str, Any]:
         return dict(_unique([(name, frame.column(k)) for k, name in enumerate(frame.column_names)]))
     if top == "polars":
         return {name: frame.get_column(name) for name in frame.columns}
+    if type(frame).__name__ == "MultiIndex":
+        frame = frame.to_frame(index=False, allow_duplicates=True)
     if type(frame).__name__ != "DataFrame":
         return {str(frame.name if getattr(frame, "name", None) is not None else "value"): frame}
     return dict(_unique([(str(name), frame.iloc[:, k]) for k, name in enumerate(frame.columns)]))
@@ -92,29 +125,43 @@ def _unique(columns: list[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
 def _pandas(column: Any) -> Any:
     import pandas as pd
 
-    made = column if isinstance(column, (pd.Series, pd.Index)) else column.to_pandas()
-    return pd.Series(made).reset_index(drop=True)
+    if not isinstance(column, (pd.Series, pd.Index)):
+        # Whole numbers beside missing ones would be made floats, of which some large ones are equal.
+        arrow = column if type(column).__module__.startswith("pyarrow") else column.to_arrow()
+        column = arrow.to_pandas(integer_object_nulls=True)
+    return pd.Series(column).reset_index(drop=True)
 
 
 def _dtype(column: Any) -> str:
-    return str(column.type if type(column).__module__.startswith("pyarrow") else column.dtype)
+    dtype = column.type if type(column).__module__.startswith("pyarrow") else column.dtype
+    if type(dtype).__name__ != "CategoricalDtype":
+        return str(dtype)
+    names = [shown(one) for one in dtype.categories[:_MOST_CATEGORIES]]
+    more = ", ..." if len(dtype.categories) > len(names) else ""
+    return f"category of {', '.join(names)}{more}{', in order' if dtype.ordered else ''}"
+
+
+def _of_one_type(was: Any, now: Any) -> bool:
+    if _dtype(was) != _dtype(now):
+        return False
+    one: Any = getattr(getattr(was, "dtype", None), "categories", None)
+    return bool(one.equals(now.dtype.categories)) if hasattr(one, "equals") else True
 
 
 def _schema(was: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
-    dtypes = [[name, _dtype(was[name]), _dtype(now[name])] for name in was if name in now]
     both = [name for name in was if name in now]
     return {
         "added": [[name, _dtype(now[name])] for name in now if name not in was],
         "removed": [[name, _dtype(was[name])] for name in was if name not in now],
-        "retyped": [row for row in dtypes if row[1] != row[2]],
+        "retyped": [[n, _dtype(was[n]), _dtype(now[n])] for n in both if not _of_one_type(was[n], now[n])],
         "reordered": both != [name for name in now if name in was],
     }
 
 
 def _keys(
     one: Any, two: Any, was: dict[str, Any], now: dict[str, Any], key: Sequence[str]
-) -> tuple[tuple[str, ...], list[Any]]:
-    """Return which columns tell rows apart, and per frame an index made of them."""
+) -> tuple[tuple[str, ...], tuple[Any, Any], tuple[str, ...]]:
+    """Return what tells rows apart: its names, per frame an index made of it, and which columns that are."""
     import pandas as pd
 
     for name in key:
@@ -123,16 +170,17 @@ def _keys(
                 f"{name!r} is no column of both versions.{did_you_mean(name, [n for n in was if n in now])}"
             )
     if key:
-        return tuple(key), [_index([columns[name] for name in key]) for columns in (was, now)]
-    indexes = [frame.index if isinstance(frame, (pd.DataFrame, pd.Series)) else None for frame in (one, two)]
-    if all(index is not None and not isinstance(index, pd.RangeIndex) for index in indexes):
-        names = tuple(str(name) if name is not None else "index" for name in indexes[0].names)  # type: ignore[union-attr]
-        return names, [_counted(index) for index in indexes]
+        return tuple(key), _counted(*(_index([columns[name] for name in key]) for columns in (was, now))), tuple(key)
+    indexes = [frame.index for frame in (one, two) if isinstance(frame, (pd.DataFrame, pd.Series))]
+    plain = any(isinstance(index, pd.RangeIndex) for index in indexes)
+    if len(indexes) == 2 and not plain and indexes[0].nlevels == indexes[1].nlevels:
+        names = tuple(str(name) if name is not None else "index" for name in indexes[1].names)
+        return names, _counted(*indexes), ()
     for name, old in was.items():
         new = now.get(name)
         if new is not None and _tells_apart(old) and _tells_apart(new) and _overlaps(old, new):
-            return (name,), [_index([old]), _index([new])]
-    return (_PLACE,), [pd.RangeIndex(len(one)), pd.RangeIndex(len(two))]
+            return (name,), _counted(_index([old]), _index([new])), (name,)
+    return (_PLACE,), (pd.RangeIndex(len(one)), pd.RangeIndex(len(two))), ()
 
 
 def _tells_apart(column: Any) -> bool:
@@ -153,30 +201,46 @@ def _overlaps(was: Any, now: Any) -> bool:
 def _index(columns: list[Any]) -> Any:
     import pandas as pd
 
-    made = [_pandas(column) for column in columns]
-    return _counted(pd.Index(made[0]) if len(made) == 1 else pd.MultiIndex.from_arrays(made))
+    made = [_hashable(_pandas(column)) for column in columns]
+    return pd.Index(made[0]) if len(made) == 1 else pd.MultiIndex.from_arrays(made)
 
 
-def _counted(index: Any) -> Any:
-    """Return an index without repetitions: the second row of a key is another than the first."""
+def _hashable(column: Any) -> Any:
+    """Return a column whose cells can be looked up; of lists and the like, their text."""
+    try:
+        column.is_unique  # noqa: B018 - asks each cell for its hash
+    except TypeError:
+        return column.map(repr)
+    return column
+
+
+def _counted(one: Any, two: Any) -> tuple[Any, Any]:
+    """Return two indexes without repetitions: the second row of a key is another than the first."""
     import pandas as pd
 
-    if index.is_unique:
-        return index
+    if one.is_unique and two.is_unique:
+        # Intervals that overlap can be looked up as plain values alone.
+        return tuple(i.astype(object) if isinstance(i, pd.IntervalIndex) else i for i in (one, two))
+    return _with_counts(one), _with_counts(two)
+
+
+def _with_counts(index: Any) -> Any:
+    import pandas as pd
+
     levels = [index.get_level_values(k) for k in range(index.nlevels)]
-    plain = pd.DataFrame({k: level for k, level in enumerate(levels)})  # noqa: C416 - levels have names of their own
-    plain["count"] = plain.groupby(list(plain.columns), dropna=False).cumcount()
+    plain = pd.DataFrame({k: _hashable(pd.Series(level)) for k, level in enumerate(levels)})
+    plain["count"] = plain.groupby(list(plain.columns), dropna=False, observed=True).cumcount()
     return pd.MultiIndex.from_frame(plain)
 
 
 class _Rows:
     """Which rows of two frames go together."""
 
-    def __init__(self, keys: list[Any]) -> None:
+    def __init__(self, one: Any, two: Any) -> None:
         import numpy as np
 
-        self.keys = keys
-        places = keys[0].get_indexer(keys[1])
+        self.keys = keys = (one, two)
+        places = one.get_indexer(two)
         self.now = np.flatnonzero(places >= 0)
         self.was = places[self.now]
         self.only_now = np.flatnonzero(places < 0)
@@ -184,13 +248,6 @@ class _Rows:
         there[self.was] = True
         self.only_was = np.flatnonzero(~there)
         self.changed = np.zeros(len(self.now), dtype=bool)
-
-    @staticmethod
-    def count(places: Any) -> int:
-        return len(places)
-
-    def changed_count(self) -> int:
-        return int(self.changed.sum())
 
     def samples(self, which: int, places: Any) -> list[str]:
         return [_key_text(self.keys[which][int(k)]) for k in places[:SAMPLES]]
@@ -218,9 +275,8 @@ def _column(name: str, was: Any, now: Any, rows: _Rows) -> dict[str, Any]:
         {"key": _key_text(rows.keys[1][int(rows.now[k])]), "was": shown(one.iloc[k]), "now": shown(two.iloc[k])}
         for k in places[:SAMPLES]
     ]
-    if len(places) and one.dtype.kind in "iuf" and two.dtype.kind in "iuf":
-        apart = np.abs(one.iloc[places].to_numpy(float) - two.iloc[places].to_numpy(float))
-        found["largest"] = float(np.nanmax(apart)) if not np.all(np.isnan(apart)) else None
+    if len(places):
+        found["largest"] = largest_gap(one.iloc[places], two.iloc[places])
     return found
 
 
@@ -243,12 +299,16 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
     told = ", ".join(f"{count:,} {what}" for count, what in counts)
     by = "by position" if found["key"] == [_PLACE] else f"by {', '.join(found['key'])}"
     yield f"rows: {was:,} -> {now:,} ({told}), matched {by}"
+    if len(set(found["classes"])) > 1:
+        yield " -> ".join(found["classes"])
     columns = found["columns"]
     for what in ("added", "removed"):
         for name, dtype in columns[what]:
             yield f"column {name} ({dtype}) {what}"
     for name, old, new in columns["retyped"]:
         yield f"column {name}: {old} -> {new}"
+    if len(set(found["index"])) > 1:
+        yield "index: " + " -> ".join(text or "none" for text in found["index"])
     if columns["reordered"]:
         yield "columns stand in another order"
     if found["order"] == "changed":
@@ -262,6 +322,8 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
         yield f"{row['column']}: {row['count']:,} {'value' if row['count'] == 1 else 'values'} changed{largest}"
         for one in row["samples"]:
             yield f"  {one['key']}: {one['was']} -> {one['now']}"
+    for name in found["beyond"]:
+        yield f"{name}: its values compare equal and are not the same, as NaN and None, 0.0 and -0.0, True and 1 are"
 
 
 def _more(count: int, samples: Sequence[str]) -> str:

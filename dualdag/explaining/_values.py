@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
+from enum import Enum
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from dualdag.explaining._cause import unified
-from dualdag.explaining._difference import SAMPLES, Difference, shown
+from dualdag.explaining._cause import WIDTH, unified
+from dualdag.explaining._difference import SAMPLES, Difference, around, first_unlike, largest_gap, shown
 from dualdag.explaining._frames import diff_frames, is_frame
 
 if TYPE_CHECKING:
@@ -49,7 +51,7 @@ def diff_values(one: Any, two: Any, key: Sequence[str] = ()) -> Difference:
     if type(one).__name__ == "File" and type(one).__module__.startswith("dualdag"):
         return diff_files(one.path, two.path)
     kind = "plain" if isinstance(one, (*_PLAIN, *_ATOMS)) else "object"
-    changes = list(_bounded(_changes(one, two, "", 0)))
+    changes = list(_bounded(_changes(one, two, "", ())))
     return Difference(kind, not changes, tuple(_change_lines(changes, one)), {"changes": changes})
 
 
@@ -87,30 +89,39 @@ def _unlike(one: Any, two: Any) -> tuple[int, float | None, list[int]]:
     """Return how many values differ, by how much at the most, and where the first do; a block at a time."""
     import numpy as np
 
-    count, largest = 0, None
+    count, gaps = 0, []
     places: list[int] = []
-    numbers = one.dtype.kind in "iufb" and two.dtype.kind in "iufb"
     for start in range(0, len(one), _BLOCK):
         was, now = one[start : start + _BLOCK], two[start : start + _BLOCK]
-        unlike = np.asarray(was != now)
-        if one.dtype.kind in "fc" and two.dtype.kind in "fc":
-            unlike &= ~(np.isnan(was) & np.isnan(now))
+        if "O" in (one.dtype.kind, two.dtype.kind):  # cells that may be arrays themselves
+            unlike = np.fromiter((not _same(a, b) for a, b in zip(was, now, strict=True)), bool, len(was))
+        else:
+            unlike = np.asarray(was != now)
+            if one.dtype.kind == two.dtype.kind and one.dtype.kind in "fcmM":
+                unlike &= ~((was != was) & (now != now))  # noqa: PLR0124 - what is missing is unlike itself
         here = np.flatnonzero(unlike)
         count += len(here)
         places += [start + int(k) for k in here[: SAMPLES - len(places)]]
-        if numbers and len(here):
-            apart = np.abs(was[here].astype(float) - now[here].astype(float))
-            apart = apart[~np.isnan(apart)]
-            if len(apart):
-                largest = max(largest or 0.0, float(apart.max()))
-    return count, largest, places
+        gaps.append(largest_gap(was[here], now[here]))
+    return count, max((gap for gap in gaps if gap is not None), default=None), places
 
 
 def _diff_text(one: str, two: str) -> Difference:
-    diff = unified(one[:_MOST_TEXT], two[:_MOST_TEXT], "was", "now")
+    diff, lines = _text_diff(one, two)
     found = {"characters": [len(one), len(two)], "diff": diff}
-    lines = [*([] if len(one) == len(two) else [f"{len(one):,} -> {len(two):,} characters"]), *diff.splitlines()]
-    return Difference("text", one == two, tuple(lines), found)
+    sizes = [] if len(one) == len(two) else [f"{len(one):,} -> {len(two):,} characters"]
+    return Difference("text", one == two, (*sizes, *lines), found)
+
+
+def _text_diff(one: str, two: str) -> tuple[str, list[str]]:
+    """Return a unified diff, and it as lines, with the place in words where lines don't show it."""
+    diff = unified(one[:_MOST_TEXT], two[:_MOST_TEXT], "was", "now")
+    lines = diff.splitlines()
+    if one == two or (lines and max(map(len, lines)) < WIDTH - 2):
+        return diff, lines
+    at = first_unlike(one, two)
+    place = f"{around(one, at)!r} -> {around(two, at)!r}"
+    return diff, [f"unlike from character {at + 1:,} on: {place}", *lines]
 
 
 def _diff_bytes(one: bytes, two: bytes, kind: str) -> Difference:
@@ -126,8 +137,8 @@ def _diff_bytes(one: bytes, two: bytes, kind: str) -> Difference:
     lines = [lines[0], f"-> {lines[1]}"]
     texts = [_text(data) for data in (one, two)]
     if texts[0] is not None and texts[1] is not None:
-        found["diff"] = unified(texts[0], texts[1], "was", "now")
-        lines += found["diff"].splitlines()
+        found["diff"], told = _text_diff(texts[0], texts[1])
+        lines += told
     return Difference(kind, equal=False, lines=tuple(lines), found=found)
 
 
@@ -164,47 +175,49 @@ def diff_files(one: str, two: str) -> Difference:
 
 
 Change = dict[str, Any]
+#: What two values are held by, the outermost first.
+_Above = tuple[tuple[Any, Any], ...]
 
 
-def _changes(one: Any, two: Any, path: str, depth: int) -> Iterator[Change]:
+def _changes(one: Any, two: Any, path: str, above: _Above) -> Iterator[Change]:
     """Yield where two values differ, the outer before the inner."""
-    if one is two:
+    if one is two or any(a is one and b is two for a, b in above):  # the second: what holds itself
         return
-    if type(one) is not type(two) or depth > _DEEPEST:
+    deep, above = len(above) > _DEEPEST, (*above, (one, two))
+    if deep or type(one) is not type(two) or isinstance(one, (*_ATOMS, Enum, PurePath)):
         if not _same(one, two):
             yield _change(path, one, two)
     elif isinstance(one, dict):
-        yield from _of_dicts(one, two, path, depth)
+        yield from _of_dicts(one, two, path, above)
     elif isinstance(one, (list, tuple)):
-        yield from _of_lists(one, two, path, depth)
+        yield from _of_lists(one, two, path, above)
     elif isinstance(one, (set, frozenset)):
         yield from ({"path": path, "was": shown(member)} for member in sorted(one - two, key=repr))
         yield from ({"path": path, "now": shown(member)} for member in sorted(two - one, key=repr))
-    elif isinstance(one, _ATOMS):
-        if not _same(one, two):
-            yield _change(path, one, two)
     elif is_frame(one) or _is_array(one):
         inner = diff_frames(one, two) if is_frame(one) else _diff_arrays(one, two)
         if not inner.equal:
             yield {"path": path, "text": inner.lines[0], "difference": inner.to_dict()}
     else:
-        yield from _of_objects(one, two, path, depth)
+        yield from _of_objects(one, two, path, above)
 
 
-def _of_dicts(one: Mapping[Any, Any], two: Mapping[Any, Any], path: str, depth: int) -> Iterator[Change]:
+def _of_dicts(one: Mapping[Any, Any], two: Mapping[Any, Any], path: str, above: _Above) -> Iterator[Change]:
     for name, was in one.items():
         if name in two:
-            yield from _changes(was, two[name], f"{path}[{shown(name)}]", depth + 1)
+            yield from _changes(was, two[name], f"{path}[{shown(name)}]", above)
         else:
             yield {"path": f"{path}[{shown(name)}]", "was": shown(was)}
     yield from ({"path": f"{path}[{shown(name)}]", "now": shown(now)} for name, now in two.items() if name not in one)
+    if [name for name in one if name in two] != [name for name in two if name in one]:
+        yield {"path": path, "text": "keys stand in another order"}
 
 
-def _of_lists(one: Sequence[Any], two: Sequence[Any], path: str, depth: int) -> Iterator[Change]:
+def _of_lists(one: Sequence[Any], two: Sequence[Any], path: str, above: _Above) -> Iterator[Change]:
     start = next((k for k, (a, b) in enumerate(zip(one, two, strict=False)) if not _same(a, b)), None)
     if len(one) == len(two):
         for k in range(len(one)):
-            yield from _changes(one[k], two[k], f"{path}[{k}]", depth + 1)
+            yield from _changes(one[k], two[k], f"{path}[{k}]", above)
         return
     # What came or went in one place moves all behind it: what is alike at both ends is left out.
     head = min(len(one), len(two)) if start is None else start
@@ -214,24 +227,24 @@ def _of_lists(one: Sequence[Any], two: Sequence[Any], path: str, depth: int) -> 
     old, new = one[head : len(one) - tail], two[head : len(two) - tail]
     both = min(len(old), len(new))
     for k in range(both):
-        yield from _changes(old[k], new[k], f"{path}[{head + k}]", depth + 1)
+        yield from _changes(old[k], new[k], f"{path}[{head + k}]", above)
     yield from ({"path": f"{path}[{head + both + k}]", "was": shown(was)} for k, was in enumerate(old[both:]))
     yield from ({"path": f"{path}[{head + both + k}]", "now": shown(now)} for k, now in enumerate(new[both:]))
 
 
-def _of_objects(one: Any, two: Any, path: str, depth: int) -> Iterator[Change]:
+def _of_objects(one: Any, two: Any, path: str, above: _Above) -> Iterator[Change]:
     """Yield where objects differ: models by their parameters and what was fitted, others by their attributes."""
     was, now = _parameters(one), _parameters(two)
-    yield from _named(was, now, path, depth)
+    yield from _named(was, now, path, above)
     old, new = _attributes(one, was), _attributes(two, now)
     if old is None or new is None:
         if not was and not _same(one, two):
             yield _change(path, one, two)
         return
-    yield from _named(old, new, path, depth)
+    yield from _named(old, new, path, above)
 
 
-def _named(was: Mapping[str, Any], now: Mapping[str, Any], path: str, depth: int) -> Iterator[Change]:
+def _named(was: Mapping[str, Any], now: Mapping[str, Any], path: str, above: _Above) -> Iterator[Change]:
     dot = f"{path}." if path else ""
     for name in {**was, **now}:
         if name not in now:
@@ -239,7 +252,7 @@ def _named(was: Mapping[str, Any], now: Mapping[str, Any], path: str, depth: int
         elif name not in was:
             yield {"path": dot + name, "now": shown(now[name])}
         else:
-            yield from _changes(was[name], now[name], dot + name, depth + 1)
+            yield from _changes(was[name], now[name], dot + name, above)
 
 
 def _parameters(value: Any) -> dict[str, Any]:
@@ -273,7 +286,8 @@ def _slots(cls: type) -> tuple[str, ...]:
 def _same(one: Any, two: Any) -> bool:
     """Return whether two values are alike, by their digests where they don't say."""
     if type(one) in _ATOMS and type(two) in _ATOMS:
-        return bool(one == two or (one != one and two != two)) and isinstance(one, bool) == isinstance(two, bool)  # noqa: PLR0124
+        # By their text, as 0.0 equals -0.0 and nothing equals NaN.
+        return type(one) is type(two) and (repr(one) == repr(two) if isinstance(one, (float, complex)) else one == two)
     from dualdag.hashing import digest_value
 
     try:
@@ -283,7 +297,11 @@ def _same(one: Any, two: Any) -> bool:
 
 
 def _change(path: str, one: Any, two: Any) -> Change:
-    return {"path": path, "was": shown(one), "now": shown(two)}
+    was, now = shown(one), shown(two)
+    if was == now and type(one) is type(two) and isinstance(one, (str, bytes)):
+        at = first_unlike(one, two)
+        was, now = (f"...{around(value, at)!r}" for value in (one, two))
+    return {"path": path, "was": was, "now": now}
 
 
 def _bounded(changes: Iterator[Change]) -> Iterator[Change]:

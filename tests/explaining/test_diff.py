@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
+from enum import Enum
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pandas as pd
@@ -117,6 +118,66 @@ def test_series_and_empty_frames():
     assert lines(empty, pd.DataFrame({"a": [1.0]}))[0].startswith("rows: 0 -> 1 (1 added")
 
 
+def test_a_key_that_is_repeated_in_one_version_only():
+    one = pd.DataFrame({"k": ["a", "b"], "v": [1, 2]})
+    two = pd.DataFrame({"k": ["a", "b", "b"], "v": [1, 2, 3]})
+    for found in (diff_values(one, two, key=("k",)), diff_values(one.set_index("k"), two.set_index("k"))):
+        assert (found.found["added"], found.found["removed"], found.found["changed"]) == (1, 0, [])
+
+
+def test_a_column_that_is_called_as_the_index():
+    one = pd.DataFrame({"index": [1, 2]}, index=["a", "b"])
+    assert "  'b': 2 -> 9" in lines(one, one.assign(index=[1, 9]))
+
+
+def test_indexes():
+    one = pd.DataFrame({"v": [1, 2]}, index=pd.Index(["a", "b"], name="k"))
+    assert "index: k (str) -> m (str)" in lines(one, one.rename_axis("m"))
+    assert any(line.startswith("index: k (str) -> k (str), ") for line in lines(one, one.set_index("v", append=True)))
+    assert "index: k (str) -> none" in lines(one, one.reset_index(drop=True))
+    spans = pd.IntervalIndex.from_tuples([(0, 2), (1, 3)])
+    assert any("2 -> 5" in line for line in lines(one.set_index(spans), pd.DataFrame({"v": [1, 5]}, spans)))
+    pairs = [pd.MultiIndex.from_tuples([(1, 2), (2, n)]) for n in (3, 4)]
+    assert diff_values(pairs[0], pairs[0]).equal
+    assert not diff_values(*pairs).equal
+
+
+def test_keys_of_any_cells():
+    one = pd.DataFrame({"k": [[1], [2]], "c": pd.Categorical(["a", "b"]), "v": [1, 2]})
+    two = pd.DataFrame({"k": [[1], [2]], "c": pd.Categorical(["a", "b"], categories=["b", "a"]), "v": [1, 3]})
+    assert "  '[2]': 2 -> 3" in lines(one, two, key=("k",))
+    assert "  'b': 2 -> 3" in lines(one, two, key=("c",))
+    assert "  '[2]', 'b': 2 -> 3" in lines(one, two, key=("k", "c"))
+
+
+def test_what_compares_equal_and_is_not_the_same():
+    one = pd.DataFrame({"k": [1, 2], "v": pd.Series([np.nan, "x"], dtype=object), "z": [0.0, 1.0]})
+    two = pd.DataFrame({"k": [1, 2], "v": pd.Series([None, "x"], dtype=object), "z": [-0.0, 1.0]})
+    assert diff_values(one, two).found["beyond"] == ["v", "z"]
+    assert diff_values(one, one.copy()).equal
+    kinds = [pd.DataFrame({"c": pd.Categorical(["a", "b"], names, ordered=o)}) for names, o in _KINDS]
+    assert "column c: category of 'a', 'b' -> category of 'b', 'a'" in lines(kinds[0], kinds[1])
+    assert "column c: category of 'a', 'b' -> category of 'a', 'b', in order" in lines(kinds[0], kinds[2])
+    assert lines(pd.Series([1, 2]), pd.DataFrame({"value": [1, 2]}))[1] == "pandas.Series -> pandas.DataFrame"
+
+
+_KINDS = ((["a", "b"], False), (["b", "a"], False), (["a", "b"], True))
+
+
+@pytest.mark.parametrize("frame", [pl.DataFrame, pa.table, pd.DataFrame], ids=["polars", "arrow", "pandas"])
+def test_large_numbers(frame):
+    found = lines(
+        *(frame({"k": ["a", "b"], "v": [2**60 + n, None if frame is not pd.DataFrame else 0]}) for n in (0, 1))
+    )
+    assert "  'a': 1152921504606846976 -> 1152921504606846977" in found
+    found = diff_values(*(np.array([n, 0], "u8") for n in (2**63, 2**63 + 3)))
+    assert found.lines[0] == "1 of 2 values differ, at most 3 apart"
+    import json
+
+    without_bound = diff_values(pd.DataFrame({"v": [np.inf, 1.0]}), pd.DataFrame({"v": [0.0, 2.0]}))
+    json.dumps([without_bound.to_dict(), diff_values(np.array([np.inf]), np.array([1.0])).to_dict()], allow_nan=False)
+
+
 def test_large_frames_cost_little_beside_themselves():
     import tracemalloc
 
@@ -165,6 +226,46 @@ def test_text_and_bytes():
     assert lines("a\nb\n", "a\nc\n")[-2:] == ["-b", "+c"]
     assert lines(b"\x00\x01", b"\x00\x02")[1].startswith("-> 2 B, digest ")
     assert lines(b"one", b"two")[-2:] == ["-one", "+two"]
+
+
+def test_what_a_unified_diff_does_not_show():
+    assert lines("a\n", "a")[1] == "unlike from character 2 on: 'a\\n' -> 'a'"
+    assert lines("a\r\nb", "a\nb")[1].startswith("unlike from character 2 on")
+    assert lines("a ", "a")[-2:] == ["-a ", "+a"]
+    long = ["x" * 5000 + mark + "y" * 5000 for mark in "12"]
+    assert (
+        lines(*long)[0]
+        == "unlike from character 5,001 on: 'xxxxxxxxxx1yyyyyyyyyyyyyyyyyyy' -> 'xxxxxxxxxx2yyyyyyyyyyyyyyyyyyy'"
+    )
+    assert lines(*("x\n" * 600_000 + mark for mark in "12"))[0].startswith("unlike from character 1,200,001 on")
+    assert lines(*({"t": text} for text in long)) == [
+        "['t']: ...'xxxxxxxxxx1yyyyyyyyyyyyyyyyyyy' -> ...'xxxxxxxxxx2yyyyyyyyyyyyyyyyyyy'"
+    ]
+
+
+def test_small_differences_of_plain_data():
+    assert lines(1, 1.0) == ["int: 1 -> 1.0"]
+    assert lines([0.0], [-0.0]) == ["[0]: 0.0 -> -0.0"]
+    assert lines({"a": 1, "b": 2}, {"b": 2, "a": 1}) == ["dict: keys stand in another order"]
+    assert lines({"e": Colour.RED}, {"e": Colour.BLUE}) == ["['e']: <Colour.RED: 1> -> <Colour.BLUE: 2>"]
+    assert lines(PurePosixPath("a"), PurePosixPath("b"))[0].endswith("PurePosixPath('a') -> PurePosixPath('b')")
+    odd = [np.array([np.arange(n), None], dtype=object) for n in (2, 3)]
+    assert "1 of 2 values differ" in lines(*odd)
+    assert lines(np.array(["2024", "NaT"], "M8[ns]"), np.array(["2025", "NaT"], "M8[ns]"))[0] == "1 of 2 values differ"
+    assert diff_values(np.array(["NaT"], "M8[s]"), np.array(["NaT"], "M8[s]")).equal
+
+
+def test_an_object_that_holds_itself():
+    class Ring:
+        def __init__(self, n):
+            self.n, self.me = n, self
+
+    assert lines(Ring(1), Ring(2)) == ["n: 1 -> 2"]
+
+
+class Colour(Enum):
+    RED = 1
+    BLUE = 2
 
 
 def test_models_and_objects():
