@@ -89,8 +89,8 @@ class _Code:
             return name
         reaches = self.reached(op.fingerprint)
         self.ops[name] = {"label": op.label, "reaches": reaches}
-        if op.kind == "call" and op.fingerprint is None:
-            self.ops[name]["versioned"] = True
+        if op.version:
+            self.ops[name]["version"] = op.version
         return name
 
     def reached(self, taken: Fingerprint | None) -> list[int]:

@@ -32,7 +32,7 @@ class Cause:
     kind : str
         ``"never"``, ``"refresh"``, ``"due"``, ``"lost"``, ``"damaged"``, ``"code"``, ``"global"``,
         ``"closure"``, ``"default"``, ``"attribute"``, ``"import"``, ``"task"``, ``"argument"``,
-        ``"parameter"``, ``"input"``, ``"file"``, ``"artifact"``, ``"value"``, ``"package"``,
+        ``"parameter"``, ``"step"``, ``"input"``, ``"file"``, ``"artifact"``, ``"value"``, ``"package"``,
         ``"python"``, ``"record"`` or ``"unknown"``.
     text : str
         What, as a sentence without its full stop.

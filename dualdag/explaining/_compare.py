@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from dualdag.explaining._calls import same_methods
 from dualdag.explaining._cause import Cause, file_text, place_text, unified
 from dualdag.explaining._steps import compare_steps, ways
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["compare", "with_parameters"]
 
-_ORDER = ("code", "global", "closure", "default", "attribute", "import", "task", "argument", "input",
+_ORDER = ("code", "global", "closure", "default", "attribute", "import", "task", "argument", "step", "input",
           "file", "artifact", "package", "python", "value")  # fmt: skip
 #: Where a parameter can show.
 _OWN = frozenset({"argument", "input", "global", "closure", "default"})
@@ -40,9 +41,9 @@ def compare(then: Making, now: Making, names: tuple[str, str] = ("then", "now"))
     if then.full and now.full:
         for old, new, through in tasks:
             was, is_ = then.ops.get(old.op, ()), now.ops.get(new.op, ())
-            if old.op != new.op:
+            if old.op != new.op and same_methods(old, new):
                 changes = _functions(was, is_, through, names)
-                found += changes or _packaged(then, now) or [_task(now, new.op, through)]
+                found += changes or _packaged(then, now) or [_task(then, now, old.op, new.op, through)]
             used = [then.functions[k] for k in old.uses], [now.functions[k] for k in new.uses]
             if _digests(used[0]) != _digests(used[1]):
                 found += _functions(*used, through, names)
@@ -82,6 +83,7 @@ def _functions(
                 found.append(_new(one, (*_reached_by(one, now), *through)))
     if not found:
         gone = [one for key, theirs in before.items() if key not in after for one in theirs]
+        gone = [one for one in gone if one.is_code] or gone
         found += [Cause("code", f"{_called(one)} is no longer reached", _place(one)) for one in gone[:3]]
     # A variable that only a changed function reads anew is told of by that function's diff.
     return found or [_new_variable(one, through) for key, ours in after.items() if key not in before for one in ours]
@@ -156,11 +158,20 @@ def _new_variable(one: Function, through: tuple[str, ...]) -> Cause:
     return Cause(kind, f"{_called(one)} is read now, and was not", _place(one), now=one.detail, through=through)
 
 
-def _task(now: Making, op: str, through: tuple[str, ...]) -> Cause:
-    reached = now.ops.get(op, ())
-    if not reached:
-        return Cause("task", f"version=, nout= or ignore= of the task of {through[0]} changed", through=through)
-    return Cause("task", f"nout= or ignore= of the task {reached[0].name} changed", _place(reached[0]), through=through)
+def _task(then: Making, now: Making, old: str, new: str, through: tuple[str, ...]) -> Cause:
+    was, is_ = then.given.get(old, ""), now.given.get(new, "")
+    reached = now.ops.get(new, ())
+    where = _place(reached[0]) if reached else ""
+    if was != is_:
+        return Cause(
+            "task",
+            f"version= of the task of {through[0]} changed",
+            where,
+            was or "none",
+            is_ or "none",
+            through=through,
+        )
+    return Cause("task", f"nout= or ignore= of the task of {through[0]} changed", where, through=through)
 
 
 def _packaged(then: Making, now: Making) -> list[Cause]:

@@ -131,11 +131,7 @@ def _surroundings(was: Making, now: Making) -> list[Cause]:
     """Return what else differs of what is noted, though no key depends on it."""
     found = []
     if was.commit != now.commit or was.dirty != now.dirty:
-        texts = [
-            f"{made.commit[:12]}{', with changes' if made.dirty else ''}" if made.commit else "none"
-            for made in (was, now)
-        ]
-        found.append(Cause("commit", "another commit was checked out", was=texts[0], now=texts[1]))
+        found.append(Cause("commit", "another commit was checked out", was=_commit(was), now=_commit(now)))
     for name, text in now.machine.items():
         if name not in _KEYED and was.machine.get(name) not in (None, text):
             found.append(Cause("machine", f"another {_NAMES.get(name, name)}", was=was.machine[name], now=text))

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from dualdag.errors import ArtifactNotFoundError, CorruptObjectError, UntrustedRecordError
+from dualdag.explaining._calls import call_text
 from dualdag.explaining._cause import WIDTH, cut, file_text, place_text
 from dualdag.explaining._making import read_making
 from dualdag.report import when_text
@@ -55,11 +56,13 @@ def _of_version(store: Store, version: Version, depth: int, seen: set[str], left
         return {**head, "text": f"made {when}; {made.problem or 'nothing else is noted'}", "inputs": []}
     seen.add(_mark(version.name, version.number))
     first = made.steps[0]
-    found = {**head, "text": f"{_call(made, first)}, made {when}", "at": first.at or made.made_at}
+    found = {**head, "text": f"{call_text(made, first)}, made {when}", "at": first.at or made.made_at}
     if made.full:
         found["inputs"] = _inputs(store, made, first, depth, seen, {0}, left)
     else:
-        found["inputs"] = [{"kind": "call", "label": step.label, "text": _call(made, step)} for step in made.steps[1:]]
+        found["inputs"] = [
+            {"kind": "call", "label": step.label, "text": call_text(made, step)} for step in made.steps[1:]
+        ]
     return found
 
 
@@ -113,7 +116,7 @@ def _upstream(store: Store, made: Making, step: Step, depth: int, seen: set[str]
 
 def _text(made: Making, step: Step) -> str:
     if step.kind == "call":
-        return _call(made, step)
+        return call_text(made, step)
     if step.kind == "value":
         return step.args[0][1] if step.args else ""
     urls = made.globs.get(step.label)
@@ -126,30 +129,6 @@ def _text(made: Making, step: Step) -> str:
 
     told = bytes_text(sum(size or 0 for size in sizes)) if None not in sizes else ""
     return ", ".join(part for part in (f"{len(urls)} {'file' if len(urls) == 1 else 'files'}", told) if part)
-
-
-def _call(made: Making, step: Step) -> str:
-    """Return a step as a call, with its arguments; nodes by their labels."""
-    if step.args and all(name.startswith(".") for name, _, _ in step.args):
-        return "".join([_method(name[1:], text) for name, text, _ in step.args])
-    functions = made.ops.get(step.op, ())
-    name = functions[0].name if functions and functions[0].is_code else step.label
-    return f"{name}({', '.join([cut(text, 40) if k else text[:60] for k, text in enumerate(_shown(step))])})"
-
-
-def _method(name: str, text: str) -> str:
-    """Return a step of a pandas chain about as it was written."""
-    if name == "[]":
-        return f"[{cut(text, 40)}]"
-    if name.startswith("read"):
-        return text.partition(",")[0].strip("'\"")
-    last = name.rpartition(".")[2]
-    return f".{last}({cut(text, 40)})" if last.isidentifier() else f"{name} {cut(text, 40)}"
-
-
-def _shown(step: Step) -> list[str]:
-    rows = [text if name.startswith(("argument ", "source")) else f"{name}={text}" for name, text, _ in step.args[:6]]
-    return rows + ["..."] * (len(step.args) > 6)
 
 
 def lineage_lines(tree: Mapping[str, Any]) -> list[str]:

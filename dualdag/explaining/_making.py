@@ -83,6 +83,8 @@ class Making:
         The node itself first; of a large graph those nearest to it.
     ops : mapping of str to tuple of Function
         What each task reaches, its own function first.
+    given : mapping of str to str
+        The ``version=`` of a task, where it has one.
     functions : tuple of Function
         What any of them reaches.
     packages, parameters, machine : mapping of str to str
@@ -109,6 +111,7 @@ class Making:
 
     steps: tuple[Step, ...] = ()
     ops: Mapping[str, tuple[Function, ...]] = field(default_factory=dict)
+    given: Mapping[str, str] = field(default_factory=dict)
     functions: tuple[Function, ...] = ()
     packages: Mapping[str, str] = field(default_factory=dict)
     parameters: Mapping[str, str] = field(default_factory=dict)
@@ -177,6 +180,7 @@ def making_from(details: Mapping[str, Any], code: Mapping[str, Any], problem: st
     return Making(
         steps=tuple(_step(one) for one in details["steps"]),
         ops={name: tuple(functions[k] for k in op["reaches"]) for name, op in code.get("ops", {}).items()},
+        given={name: op["version"] for name, op in code.get("ops", {}).items() if "version" in op},
         functions=functions,
         packages=code.get("packages", {}),
         files=files,

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from difflib import SequenceMatcher
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
+from dualdag.explaining._calls import call_text, is_chain, method_text
 from dualdag.explaining._cause import Cause
+from dualdag.explaining._edits import find_edit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from dualdag.explaining._edits import Edit
     from dualdag.explaining._making import Making, Step
 
 __all__ = ["compare_steps", "ways"]
@@ -78,12 +82,19 @@ def compare_steps(then: Making, now: Making, way: Mapping[str, tuple[str, ...]])
             continue
         one, two = then.steps[i], now.steps[j]
         through = places.get(j, (two.label,))
+        edit = find_edit((then, now), (i, j), signs)
+        if edit is not None:
+            found += _edited((then, now), edit, through)
+            if edit.pair not in seen:
+                seen.add(edit.pair)
+                pairs.append(edit.pair)
+            continue
         used = [sorted(made.functions[k].digest for k in step.uses) for made, step in ((then, one), (now, two))]
         same_code = one.op == two.op and used[0] == used[1]
         if one.kind == two.kind == "call" and not same_code:
             tasks.append((one, two, through))
         if one.own != two.own:
-            found += _arguments(one, two, through)
+            found += _arguments(one, two, (_defaults(then, one), _defaults(now, two)), through)
         matched, added, removed = _aligned(then, now, one, two, signs)
         found += _inputs(then, now, added, removed, through, two)
         if one.own != two.own and same_code and not found and not added and not removed:
@@ -99,13 +110,17 @@ def compare_steps(then: Making, now: Making, way: Mapping[str, tuple[str, ...]])
     return tasks, found
 
 
+def _edited(makings: tuple[Making, Making], edit: Edit, through: tuple[str, ...]) -> list[Cause]:
+    """Return the steps that were put between two others, or taken out."""
+    made, said = (makings[1], "was added") if edit.added else (makings[0], "was taken out")
+    steps = [made.steps[place] for place in edit.places]
+    return [Cause("step", f"step {call_text(made, step)} {said}", step.at, through=through) for step in steps]
+
+
 def _signs(made: Making) -> list[bytes]:
     """Return, per step, a hash of it and all above it."""
     signs = [b""] * len(made.steps)
-    for place in range(len(made.steps) - 1, -1, -1):
-        signs[place] = b""
-    order = _inputs_first(made)
-    for place in order:
+    for place in _inputs_first(made):
         step = made.steps[place]
         name = step.label if step.kind != "call" else ""
         above = [signs[j] for j in step.inputs if j < len(signs)]
@@ -133,34 +148,59 @@ def _inputs_first(made: Making) -> list[int]:
     return order
 
 
-def _arguments(one: Step, two: Step, through: tuple[str, ...]) -> list[Cause]:
+def _defaults(made: Making, step: Step) -> dict[str, str]:
+    """Return what the function of a task takes where it is not given it."""
+    reached = made.ops.get(step.op, ())
+    return {one.name: one.detail for one in reached if one.kind == "default" and one.owner == reached[0].name}
+
+
+def _arguments(
+    one: Step, two: Step, defaults: tuple[Mapping[str, str], Mapping[str, str]], through: tuple[str, ...]
+) -> list[Cause]:
     if two.kind == "value":
         if one.args == two.args:
             return []
         text = f"value {two.label} changed" if two.label != "value" else "a value changed"
         return [Cause("argument", text, two.at, one.args[0][1], two.args[0][1], through=through)]
+    if is_chain(one) and is_chain(two):
+        return _methods(one, two, through)
     by_place = len(one.args) == len(two.args)
     old = {arg[0]: arg for arg in one.args}
     found = []
     for k, arg in enumerate(two.args):
         was = one.args[k] if by_place else old.get(arg[0])
         if was is None:
-            text = f"argument {arg[0]} of {two.label} is given now"
-            found.append(Cause("argument", text, two.at, now=arg[1], through=through))
+            before = defaults[0].get(arg[0], "")
+            text = f"argument {arg[0]} of {two.label} {'changed' if before else 'is given now'}"
+            found.append(Cause("argument", text, two.at, before, arg[1], through=through))
         elif was[1:] != arg[1:] and not _only_names(was[1], arg[1]):
-            text = f"{_argument_name(arg[0])} of {two.label} changed"
+            text = f"argument {arg[0]} of {two.label} changed"
             said = "" if was[1] != arg[1] else " beyond what is shown of it"
             found.append(Cause("argument", text + said, two.at, was[1], arg[1], through=through))
     kept = {arg[0] for arg in two.args}
     for name, text, _ in () if by_place else one.args:
         if name not in kept:
-            left = f"argument {name} of {two.label} is not given any more"
-            found.append(Cause("argument", left, two.at, was=text, through=through))
+            after = defaults[1].get(name, "")
+            left = f"argument {name} of {two.label} {'changed' if after else 'is not given any more'}"
+            found.append(Cause("argument", left, two.at, text, after, through=through))
     return found
 
 
-def _argument_name(name: str) -> str:
-    return f"argument {name}" if not name.startswith(".") else f"step {name.removeprefix('.')}"
+def _methods(one: Step, two: Step, through: tuple[str, ...]) -> list[Cause]:
+    """Return how the methods of a pandas chain differ that are carried out in one step."""
+    rows = [[(name, _NODE.sub("<>", text), mark) for name, text, mark in step.args] for step in (one, two)]
+    found = []
+    for what, i, i_end, j, j_end in SequenceMatcher(None, rows[0], rows[1], autojunk=False).get_opcodes():
+        old, new = list(one.args[i:i_end]), list(two.args[j:j_end])
+        if what != "equal" and [arg[0] for arg in old] == [arg[0] for arg in new]:
+            for was, arg in zip(old, new, strict=True):
+                beyond = " beyond what is shown of it" if was[1] == arg[1] else ""
+                text = f"step {arg[0].removeprefix('.')} of {two.label} changed{beyond}"
+                found.append(Cause("argument", text, two.at, was[1], arg[1], through=through))
+        elif what != "equal":
+            for args, at, said in ((old, one.at, "was taken out"), (new, two.at, "was added")):
+                found += [Cause("step", f"step {method_text(*a[:2])} {said}", at, through=through) for a in args]
+    return found
 
 
 def _only_names(was: str, now: str) -> bool:

@@ -177,6 +177,8 @@ class _Explainer:
         self._store = store
         self._files = files
         self.notes: list[str] = []
+        #: Bytes of files that may still be read.
+        self._left = _CHEAP
         #: What was asked about, when it was last made and now.
         self.seen: tuple[Making, Making] | None = None
 
@@ -232,6 +234,11 @@ class _Explainer:
                 return old.size, old.when, digest
             token = look_at(url)
             size, when = (None, None) if token is None else token.told
+            if digest is None and old is not None and size is not None and size <= self._left:
+                # No plan looked above what is pinned; touched is not yet changed.
+                self._left -= size
+                read_files(files, [url], {})
+                digest = files.digest(url)
             return size, when, digest
 
         def digest(j: int) -> bytes | None:

@@ -35,6 +35,8 @@ class Op:
         Options set by the decorator, normalised.
     nout : int
         How many values a result unpacks into.
+    version : str
+        What was given as ``version=``, as text.
     """
 
     kind: str
@@ -44,6 +46,7 @@ class Op:
     fingerprint: Fingerprint | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     nout: int = 1
+    version: str = ""
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A decorator leaves the task where the function was, so pickle would not find the function there.
@@ -54,7 +57,7 @@ class Op:
             found = getattr(found, part, None)
         if fn is not None and getattr(found, "__dualdag_fn__", None) is fn:
             fn = _TaskAt(module, qualname)
-        rest = (self.fingerprint, dict(self.options), self.nout)
+        rest = (self.fingerprint, dict(self.options), self.nout, self.version)
         return _load_op, (self.kind, self.label, self.prefix, fn, *rest)
 
 

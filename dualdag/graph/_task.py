@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import operator
+import reprlib
 from collections import Counter
 from collections.abc import Callable, Mapping
 from types import MethodType
@@ -262,7 +263,8 @@ def _make_op(made: Task[Any, Any], taken: Fingerprint | None) -> Op:
         named = getattr(_unwrap(made.fn), "__qualname__", made.label)
         identity = hash_key(b"version", encode(named), encode(made._version))
     prefix = hash_key(b"call", identity, encode(made._nout), encode(tuple(sorted(made._ignore))))
-    return Op("call", made.label, prefix, made.fn, taken, made._options, made._nout)
+    version = "" if made._version is None else reprlib.repr(made._version)
+    return Op("call", made.label, prefix, made.fn, taken, made._options, made._nout, version)
 
 
 def _encode_default(value: Any) -> bytes | None:

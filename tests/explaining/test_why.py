@@ -114,8 +114,90 @@ def test_a_version_given_by_hand(world):
     world.run()
     world.edit("flow.py", "version=1", "version=2")
     (only,) = world.why().causes
-    assert only.kind == "task"
+    assert (only.kind, only.was, only.now) == ("task", "1", "2")
     assert "version=" in only.text
+
+
+def test_an_argument_in_place_of_its_default(world):
+    world.edit("flow.py", "def read(path, add=1)", "def read(path, add=1, by=1)")
+    world.edit("flow.py", 'read(dag.file("one.txt"))', 'read(dag.file("one.txt"), by=dag.param("by", 1))')
+    world.run()
+    world.params["by"] = "2"
+    (only,) = world.why("up").causes
+    assert (only.text, only.was, only.now) == ("argument by of up changed: parameter by", "1", "2")
+
+
+STEPS = """
+import dualdag as dag
+
+@dag.task
+def start():
+    return 1
+
+@dag.task
+def one(x, k=1):
+    return x + k
+
+@dag.task
+def two(x, y=0):
+    return x * 2 + y
+
+@dag.task
+def end(x):
+    return x
+
+end(LAST).artifact("end")
+"""
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "told"),
+    [
+        ("start()", "one(start())", ["step one(x=<start>) was added"]),
+        ("one(start())", "start()", ["step one(x=<start>) was taken out"]),
+        ("one(start())", "two(one(start()))", ["step two(x=<one>) was added"]),
+        ("two(one(start()))", "two(start())", ["step one(x=<start>) was taken out"]),
+        ("one(start(), k=2)", "two(one(start(), k=3))",
+         ["argument k of one changed", "step two(x=<one>) was added"]),
+        ("one(start(), k=2)", "one(start(), k=3)", ["argument k of one changed"]),
+        ("one(one(start(), k=2), k=2)", "one(one(start(), k=2), k=3)", ["argument k of one changed"]),
+        ("one(one(start()), k=2)", "one(start(), k=2)", ["step one(x=<start>) was taken out"]),
+        ("start()", "two(one(start()))", ["step one(x=<start>) was added", "step two(x=<one>) was added"]),
+        ("one(start())", "two(start())", ["function two is reached now, and was not"]),
+    ],
+)  # fmt: skip
+def test_steps_that_come_and_go(world, was, now, told):
+    world.write("flow.py", STEPS.replace("LAST", was))
+    world.run("end")
+    world.write("flow.py", STEPS.replace("LAST", now))
+    assert sorted(one.text for one in world.why("end").causes) == told
+
+
+CHAIN = """
+import dualdag.pandas as pd
+
+frame = pd.read_csv("data.csv")
+frame[frame.a > 1].sort_values("b").artifact("chain")
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        (".artifact", ".head(1).artifact", ["step .head(n=1) was added"]),
+        ('.sort_values("b")', "", ["step .sort_values(by='b') was taken out"]),
+        ('.sort_values("b")', ".round(1).abs()", ["step .abs() was added", "step .round(decimals=1) was added",
+                                                  "step .sort_values(by='b') was taken out"]),
+        ("a > 1", "a > 2", ["step > of gt changed"]),
+        ('"b"', '["a", "b"]', ["step sort_values of chain changed"]),
+    ],
+)  # fmt: skip
+def test_steps_of_a_chain_that_come_and_go(world, old, new, told):
+    world.write("data.csv", "a,b\n1,2\n3,4\n2,1\n")
+    world.write("flow.py", CHAIN)
+    world.run("chain")
+    world.edit("flow.py", old, new)
+    assert sorted(one.text for one in world.why("chain").causes) == told
 
 
 def test_packages_and_python(world):
@@ -182,6 +264,12 @@ def test_a_touched_file_is_read(world):
     world.run()
     Path("one.txt").touch()
     assert world.why().causes == ()
+    world.run("daily", now=NOW)
+    Path("one.txt").touch()
+    assert world.why("daily", now=NOW + timedelta(hours=1)).changes == ()
+    world.write("one.txt", "5")
+    (only,) = world.why("daily", now=NOW + timedelta(hours=1)).changes
+    assert only.text == "file one.txt changed"
 
 
 def test_a_node_that_is_no_artifact(world):
