@@ -157,26 +157,39 @@ class Artifacts:
         return sorted({name for folder in folders if is_folder_of(name := folder.partition("~")[0], folder)})
 
     def _has_version(self, name: str) -> bool:
-        number = self._highest(f"{artifact_folder(name)}/versions")
         try:
-            return bool(number) and self._read(name, number) is not None
+            return self._newest_of(name) is not None
         except REFUSED:
             return True
 
     def latest(self, name: str) -> Version | None:
         """Return the newest version, or None; an error of `REFUSED` if it is damaged or not accepted."""
-        folder = artifact_folder(name)
         self._lookups["versions"] += 1
-        number = self._highest(f"{folder}/versions")
-        return self._read(name, number) if number else None
+        return self._newest_of(name)
+
+    def _newest_of(self, name: str) -> Version | None:
+        """Return what the highest number tells, None if there is none or it is the mark of deletion."""
+        folder = f"{artifact_folder(name)}/versions"
+        number = self._highest(folder)
+        while number:
+            try:
+                return self._read(name, number)
+            except CorruptObjectError:
+                # One that a newer one followed may be gone since it was listed.
+                before, number = number, self._highest(folder)
+                if number <= before:
+                    raise
+        return None
 
     def version(self, name: str, number: int | None) -> Version:
         """Return a version, the newest by default; ArtifactNotFoundError if there is none."""
         self._lookups["versions"] += 1
         folder = f"{artifact_folder(name)}/versions"
-        wanted = self._highest(folder) if number is None else number
-        there = wanted > 0 and (number is None or get(self._fs, folder, number)[1] is not None)
-        found = self._read(name, wanted) if there else None
+        if number is None:
+            found = self._newest_of(name)
+        else:
+            there = number > 0 and get(self._fs, folder, number)[1] is not None
+            found = self._read(name, number) if there else None
         if found is not None:
             return found
         numbers = sorted(islice(descending(self._fs, folder), 10))
@@ -193,10 +206,13 @@ class Artifacts:
     def readable(self, name: str) -> Iterator[Version]:
         """Yield the readable versions, newest first, with a warning for each that is damaged."""
         self._lookups["listings"] += 1
-        for number in descending(self._fs, f"{artifact_folder(name)}/versions"):
+        folder = f"{artifact_folder(name)}/versions"
+        for number in descending(self._fs, folder):
             try:
                 found = self._read(name, number)
             except REFUSED as error:
+                if get(self._fs, folder, number)[1] is None:
+                    continue  # it was removed since it was listed
                 warnings.warn(f"{error} It is left out.", stacklevel=4)
                 continue
             if found is None:

@@ -67,7 +67,7 @@ def test_cp(url, tmp_path):
     assert "1 version, " in call("cp", url, two, "number")
     assert dag.load("number", store=two) == b"2" * LARGE
     found = json.loads(call("cp", url, two, "--json"))
-    assert (found["versions"], found["there"]) == (0, 1)
+    assert (found["versions"], found["there"]) == (0, 2)
     three = str(tmp_path / "three")
     assert json.loads(call("cp", url, three, "--all-versions", "--json"))["versions"] == 3
     for words in (["cp", url, two, "--version", "1"], ["cp", url], ["cp", url, two, "--store", two]):

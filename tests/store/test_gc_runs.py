@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 import dualdag as dag
-from dualdag.store import _gc, open_store
+from dualdag.store import _artifacts, _gc, open_store
 from dualdag.store import _live as live_room
 from dualdag.store._claims import open_claims
 from dualdag.store._mark import Limits
+from dualdag.testing._store_suite_base import a_version
 from tests.store.test_gc import LARGE, flow, make, objects, wanted
 
 NEVER = float("inf")
@@ -115,3 +116,31 @@ def test_a_run_comes_in_between(url, seed, full):
     result = _gc.collect(open_store(url), limits=limits, dry_run=False)
     assert result.waiting == 0
     assert objects(url) == wanted(store)
+
+
+def test_a_version_that_goes_while_it_is_looked_for_is_no_damage(url, monkeypatch, recwarn):
+    store = open_store(url)
+    for k in range(2):
+        store.add_version(a_version(store, "x", f"{k}", created=float(k)))
+    listed, left = store._fs.names_many, [2]
+
+    def and_then_another_comes(folders):
+        found = listed(folders)
+        if left[0]:
+            left[0] -= 1
+            other = open_store(url)
+            other.add_version(a_version(other, "x", f"after {other.latest('x').number}"))
+            other.gc(keep=1, grace=0)
+        return found
+
+    monkeypatch.setattr(store._fs, "names_many", and_then_another_comes)
+    assert store.latest("x").number == 4
+    left[0] = 1
+    assert store.version("x").number == 5
+    monkeypatch.undo()
+    numbers = store._artifacts.readable("x")
+    store.add_version(a_version(store, "x", "the last"))
+    listed_before = iter([6, 5, 4])
+    monkeypatch.setattr(_artifacts, "descending", lambda *_: listed_before)
+    assert [one.number for one in numbers] == [6, 5]
+    assert not recwarn.list
