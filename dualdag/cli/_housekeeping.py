@@ -41,8 +41,8 @@ def _show(store: Store, found: Collected, *, chosen: bool) -> None:
         cells = [[r.name, str(r.goes), str(r.versions), bytes_text(r.freed), bytes_text(r.nbytes)] for r in rows]
         title = "would go" if found.dry_run else "went"
         print_table(["artifact", title, "of versions", "frees", "of bytes"], cells, right=[1, 2, 3, 4])
-    counts = {"version": found.versions, "object": found.objects, "record": found.records,
-              "journal": found.journals, "leftover": found.leftovers}  # fmt: skip
+    counts = {"version": found.versions, "confirmation": found.confirmations, "object": found.objects,
+              "record": found.records, "journal": found.journals, "leftover": found.leftovers}  # fmt: skip
     told = ", ".join(_many(count, name) for name, count in counts.items() if count) or "nothing"
     print(
         f"{told} {'would go' if found.dry_run else 'went'}: {bytes_text(found.nbytes)}; {bytes_text(found.left)} stay"

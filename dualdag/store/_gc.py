@@ -81,9 +81,9 @@ class Collected:
     ----------
     dry_run : bool
         Whether nothing was removed.
-    versions, objects, records, journals, leftovers : int
-        How many of each: versions of artifacts; objects; superseded facts; journals of runs; what killed processes
-        left behind, and what was set aside as damaged.
+    versions, confirmations, objects, records, journals, leftovers : int
+        How many of each: versions of artifacts; notes that one was made again and came out the same; objects;
+        superseded facts; journals of runs; what killed processes left behind, and what was set aside as damaged.
     batches : int
         How many files of records were brought together into fewer.
     nbytes : int
@@ -113,6 +113,7 @@ class Collected:
     waiting: int = 0
     runs: tuple[str, ...] = ()
     artifacts: tuple[Space, ...] = ()
+    confirmations: int = 0
 
 
 def collect(
@@ -150,6 +151,7 @@ def collect(
         report,
         dry_run=False,
         versions=went["versions"],
+        confirmations=went["confirmations"],
         objects=went["objects"],
         records=went["records"],
         journals=went["journals"],
@@ -174,7 +176,7 @@ def _look(store: Published, marks: Marks, limits: Limits, now: float) -> Runs:
     if not runs.live:
         fit(marks, limits)
     for folder in fs.names("artifacts"):
-        survey_versions(store._artifacts, fs, marks, folder)
+        survey_versions(store._artifacts, fs, marks, limits, folder)
     survey_facts(fs, marks, limits, now)
     ended = sorted(runs.ended)
     for start in range(0, len(ended), _AT_ONCE):
@@ -194,6 +196,7 @@ def _report(marks: Marks, runs: Runs) -> Collected:
     return Collected(
         dry_run=True,
         versions=count.get("versions", 0),
+        confirmations=count.get("confirmations", 0),
         objects=objects,
         records=count.get("records", 0),
         journals=marks.one("SELECT count(*) FROM files WHERE kind='journals' AND place=0"),

@@ -74,8 +74,8 @@ class Housekeeping(Published):
         from dualdag.store._mark import Limits
         from dualdag.store._packs import pack_batches
 
-        if keep is not None and keep < 1:
-            raise ConfigError(f"keep={keep!r}: at least one version of each artifact stays.")
+        if keep is not None and (not isinstance(keep, int) or keep < 1):
+            raise ConfigError(f"keep={keep!r} is no number of versions: at least one of each artifact stays.")
         age = _seconds(older_than, "older_than")
         waits = _seconds(grace, "grace") or 0.0
         size = None if max_bytes is None else _bytes(max_bytes)
@@ -164,8 +164,12 @@ def _before(now: float, age: float) -> float:
 def _seconds(given: str | float | None, name: str) -> float | None:
     if given is None:
         return None
-    found = parse_duration(given) if isinstance(given, str) else float(given)
-    if found is None or not 0 <= found < float("inf"):
+    found = parse_duration(given) if isinstance(given, str) else None
+    try:
+        found = float(given) if found is None else found
+    except (TypeError, ValueError):
+        found = -1.0
+    if not 0 <= found < float("inf"):
         raise ConfigError(f'{name}={given!r} is no interval: give one such as "30d" or "12h", or seconds.')
     return found
 

@@ -115,8 +115,8 @@ def _drop(marks: Marks, name: str, number: int) -> int:
     return freed
 
 
-def survey_versions(artifacts: Artifacts, fs: FileSystem, marks: Marks, folder: str) -> None:
-    """Note the files of an artifact that go: versions, confirmations of them, and what lies below a mark of deletion.
+def survey_versions(artifacts: Artifacts, fs: FileSystem, marks: Marks, limits: Limits, folder: str) -> None:
+    """Note the files of an artifact that go: versions, old confirmations, and what lies below a mark of deletion.
 
     Parameters
     ----------
@@ -126,6 +126,8 @@ def survey_versions(artifacts: Artifacts, fs: FileSystem, marks: Marks, folder: 
         Where the store lies.
     marks : Marks
         Knows which versions stay.
+    limits : Limits
+        What is to be kept.
     folder : str
         Name of the artifact's folder.
     """
@@ -143,10 +145,12 @@ def survey_versions(artifacts: Artifacts, fs: FileSystem, marks: Marks, folder: 
     ]
     confirmations = [found for found in entries(fs, f"{here}/confirmations") if found[0]]
     oldest = marks.one("SELECT min(created) FROM versions WHERE name=? AND kept", (name,)) if known else float("inf")
+    # Only the newest is ever asked for.
+    before = max(oldest, limits.results_from)
     rows += [
         (path, one.nbytes, "confirmations", number)
         for number, path, one in (confirmations[1:] if known else confirmations)
-        if one.modified is not None and one.modified < oldest
+        if one.modified is not None and one.modified < before
     ]
     marks.put(_TO_FILES, rows)
 

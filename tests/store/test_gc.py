@@ -14,6 +14,7 @@ import pytest
 import dualdag as dag
 from dualdag.errors import ConfigError
 from dualdag.store import open_store
+from dualdag.store._facts import Confirmation
 from dualdag.store._mark import addresses
 from dualdag.testing import FaultFS
 from dualdag.testing._faults import CRASHED
@@ -256,7 +257,33 @@ def test_a_store_that_is_not_there_is_not_made(url):
     assert not Path(url).exists()
 
 
-@pytest.mark.parametrize("given", [{"keep": 0}, {"older_than": "soon"}, {"max_bytes": "much"}, {"grace": -1}])
+def test_confirmations_go_but_for_the_newest(url):
+    store = open_store(url)
+    store.add_version(a_version(store, "x", "x"))
+    for k in range(4):
+        store.confirm(Confirmation("x", 1, float(k), b"t" * 20, b"o" * 20))
+    folder = Path(url, "artifacts", "x", "confirmations")
+    for number in (1, 2, 4):
+        os.utime(folder / f"{number:08d}", (time.time() - 40 * 86_400,) * 2)
+    assert store.gc(dry_run=True).confirmations == 2
+    assert store.gc().confirmations == 2
+    assert sorted(os.listdir(folder)) == ["00000003", "00000004"]
+    assert store.last_confirmed("x").created == 3.0
+    assert store.gc(older_than=0).confirmations == 1
+
+
+@pytest.mark.parametrize("given", ["3600", "1h", "0", 3600.0])
+def test_ages(url, given):
+    store = open_store(url)
+    store.add_version(a_version(store, "x", "1", created=time.time() - 4000))
+    store.add_version(a_version(store, "x", "2", created=time.time()))
+    assert store.gc(older_than=given).versions == 1
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"keep": 0}, {"keep": "3"}, {"older_than": []}, {"older_than": "soon"}, {"max_bytes": "much"}, {"grace": -1}],
+)
 def test_limits_that_are_none(url, given):
     with pytest.raises(ConfigError, match=next(iter(given))):
         open_store(url).gc(**given)
