@@ -16,6 +16,7 @@ from dualdag.cli._command import Answer, users_code
 from dualdag.cli._locks import Locks
 from dualdag.cli._output import NEVER_DUE, of_run, show_run
 from dualdag.config import settings, user_cache_folder
+from dualdag.errors import DualdagError
 from dualdag.report import print_table, until_text, zoned_text
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class _Tick:
     due: dict[str, str] = field(default_factory=dict)
     busy: dict[str, int] = field(default_factory=dict)
     left: list[str] = field(default_factory=list)
+    broken: dict[str, DualdagError] = field(default_factory=dict)
     next: dict[str, datetime | None] = field(default_factory=dict)
     results: list[RunResult] = field(default_factory=list)
 
@@ -64,14 +66,29 @@ def of_due(chosen: Mapping[str, Node[Any]], *, store: str | None, **options: Any
     now = _now()
     tick = _Tick(now, {spec.name: spec.cadence for node in chosen.values() for spec in node.extra.artifacts})
     tick.cadences = {name: tick.cadences[name] for name in chosen}
-    asked = [node for name, node in chosen.items() if tick.cadences[name].kind not in NEVER_DUE]
+    asked = {name: node for name, node in chosen.items() if tick.cadences[name].kind not in NEVER_DUE}
     if asked:
-        plan = _api.plan(asked, store=store, now=now)
+        plan = _planned(tick, asked, store)
         with closing(open_with(chosen_settings)) as opened:
             _run(
                 tick, plan, opened, _lock_folder(chosen_settings.store), options | {"store": store, "keep_going": True}
             )
     return _answer(tick)
+
+
+def _planned(tick: _Tick, asked: Mapping[str, Node[Any]], store: str | None) -> Plan:
+    """Return a plan of all that can be planned; what lacks an input file, say, holds up no other."""
+    try:
+        return _api.plan(list(asked.values()), store=store, now=tick.now)
+    except DualdagError:
+        for name, node in asked.items():
+            try:
+                _api.plan(node, store=store, now=tick.now)
+            except DualdagError as error:
+                tick.broken[name] = error
+        if len(tick.broken) == len(asked):
+            raise
+    return _api.plan([node for name, node in asked.items() if name not in tick.broken], store=store, now=tick.now)
 
 
 def _now() -> datetime:
@@ -166,15 +183,24 @@ def _answer(tick: _Tick) -> Answer:
         "executed": sum(result.executed for result in tick.results),
         "artifacts": [row._asdict() for result in tick.results for row in result.rows if row.name in tick.due],
         "due": [{"name": name, "reason": why} for name, why in tick.due.items()],
+        "broken": [{"name": name, "reason": str(error)} for name, error in tick.broken.items()],
         "left": [{"name": name, "process": tick.busy.get(name)} for name in tick.left],
         "next": [_next_row(tick, name) for name in _in_order(tick)],
     }
-    error = as_group(failures) if failures else None
-    return Answer(document, lambda: _show(tick), _errors.FAILED if error else _errors.DONE, error)
+    if not tick.broken:
+        error = as_group(failures) if failures else None
+        return Answer(document, lambda: _show(tick), _errors.FAILED if error else _errors.DONE, error)
+    # One missing file is the fault of many artifacts, and is told of once.
+    faults = {str(error): error for error in tick.broken.values()}
+    told = BaseExceptionGroup(
+        f"not made: {', '.join(tick.broken)}; what was due besides was seen to", [*faults.values(), *failures]
+    )
+    status = _errors.FAILED if failures else max(map(_errors.status_of, faults.values()))
+    return Answer(document, lambda: _show(tick), status, told)
 
 
 def _next_row(tick: _Tick, name: str) -> dict[str, Any]:
-    cadence, at = tick.cadences[name], tick.next.get(name)
+    cadence, at = tick.cadences[name], _at(tick, name)
     return {
         "name": name,
         "cadence": cadence.text,
@@ -186,21 +212,27 @@ def _next_row(tick: _Tick, name: str) -> dict[str, Any]:
 
 def _in_order(tick: _Tick) -> list[str]:
     """Return the names as they come due; those that the clock has no say in come last."""
-    return sorted(tick.cadences, key=lambda name: at.timestamp() if (at := tick.next.get(name)) else float("inf"))
+    return sorted(tick.cadences, key=lambda name: at.timestamp() if (at := _at(tick, name)) else float("inf"))
+
+
+def _at(tick: _Tick, name: str) -> datetime | None:
+    return tick.now if name in tick.broken else tick.next.get(name)
 
 
 def _show(tick: _Tick) -> None:
     for result in tick.results:
         show_run(result, only=tick.due)
-    if not tick.due:
+    if not tick.due and not tick.broken:
         print(f"nothing is due at {zoned_text(tick.now)}")
+    for name in tick.broken:
+        print(f"{name}: can't be made")
     for name in tick.left:
         maker = f"process {tick.busy[name]}" if tick.busy.get(name) else "another process"
         print(f"{name}: left to {maker}, which is making it")
     print()
     rows = []
     for name in _in_order(tick):
-        cadence, at = tick.cadences[name], tick.next.get(name)
+        cadence, at = tick.cadences[name], _at(tick, name)
         when = NEVER_DUE.get(cadence.kind, "on change") if at is None else zoned_text(at)
         rows.append([name, str(cadence), when, "" if at is None else until_text(at - tick.now)])
     print_table(["artifact", "cadence", "next", ""], rows)

@@ -226,6 +226,24 @@ def test_a_broken_one_holds_up_no_other():
     assert rows["next"][0]["seconds"] == 0
 
 
+def test_a_missing_file_holds_up_no_other():
+    Path("flow.py").write_text(FLOW + '\nlost = read(dag.file("m.txt")).artifact("lost", cadence="1d")\n'
+                               'double(lost).artifact("below", cadence="1d")\n')  # fmt: skip
+    result = call(MONDAY, status=2)
+    assert result.stderr.count("m.txt: there is no such file") == 1
+    assert "lost: can't be made\nbelow: can't be made\n" in result.stdout
+    assert dag.load("weekly") == 2
+    found = json.loads(call(MONDAY + timedelta(minutes=1), "--json", status=2).stdout)
+    assert (found["artifacts"], [row["name"] for row in found["broken"]]) == ([], ["lost", "below"])
+    assert [row["name"] for row in found["next"] if row["seconds"] == 0] == ["lost", "below"]
+    assert found["error"]["message"].startswith("not made: lost, below")
+    Path("m.txt").write_text("8")
+    assert tick(MONDAY + timedelta(minutes=2)) == {"lost": "run", "below": "run"}
+    Path("m.txt").unlink()
+    assert tick(MONDAY + timedelta(minutes=3)) == {}  # pinned: nothing above is looked at
+    assert "m.txt" in call(MONDAY + timedelta(days=2), "lost", status=2).stderr
+
+
 SLOW = """
 import pathlib, time
 import dualdag as dag
