@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Any
 from dualdag.report import bytes_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from dualdag.explaining._making import InputFile
 
-__all__ = ["WIDTH", "Cause", "cut", "file_text", "place_text", "unified", "wrapped"]
+__all__ = ["WIDTH", "Cause", "cut", "file_text", "listed", "place_text", "unified", "wrapped"]
 
 #: Columns that what is printed keeps to.
 WIDTH = 100
 _MOST_LINES = 40
+_MOST_CAUSES = 40
 _MOST_DIFF = 20_000
 
 
@@ -89,6 +90,25 @@ class Cause:
         if len(way) > 1:
             found += wrapped("through " + " -> ".join(way), "  ", "    ")
         return found
+
+
+def listed(causes: Sequence[Cause], names: tuple[str, str]) -> list[str]:
+    """Return causes as a numbered list, an empty line before each.
+
+    Parameters
+    ----------
+    causes : sequence of Cause
+        Of very many, the first are told.
+    names : tuple of str
+        What the two states are called.
+    """
+    lines = []
+    for number, one in enumerate(causes[:_MOST_CAUSES], 1):
+        head, *rest = one.lines(names)
+        lines += ["", f"{number}. {head}", *(f" {row}" for row in rest)]
+    if len(causes) > _MOST_CAUSES:
+        lines += ["", f"and {len(causes) - _MOST_CAUSES} more; --json lists them all"]
+    return lines
 
 
 def _apart(was: str, now: str, most: int) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from dualdag.errors import CodecError, StoreError
-from dualdag.explaining._cause import Cause, cut
+from dualdag.explaining._cause import Cause, cut, listed, wrapped
 from dualdag.explaining._compare import compare, with_parameters
 from dualdag.explaining._difference import Difference
 from dualdag.explaining._making import read_making
@@ -78,11 +78,9 @@ class Diff:
             if len(self.value.lines) > _MOST_LINES:
                 lines.append(f"  ... {len(self.value.lines) - _MOST_LINES} lines more; --json has them all")
         lines += ["", "what they were made of" + (":" if self.changes else " is the same, as far as it was noted")]
-        for number, change in enumerate(self.changes, 1):
-            head, *rest = change.lines((f"v{one}", f"v{two}"))
-            lines += ["", f"{number}. {head}", *(f" {row}" for row in rest)]
+        lines += listed(self.changes, (f"v{one}", f"v{two}"))
         for note in self.notes:
-            lines += ["", note]
+            lines += ["", *wrapped(note, "", "")]
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -22,8 +23,19 @@ __all__ = ["lineage", "lineage_lines"]
 _MOST_INPUTS = 12
 #: Columns of a file and line.
 _PLACE = 40
-#: Nodes of a tree that are drawn, or returned, at the most.
-_MOST_NODES = 2000
+#: Nodes of a tree that are drawn, or returned, at the most, and how many of them one below the other.
+_MOST_NODES, _MOST_LEVELS = 2000, 150
+#: Columns that the lines before a node may take; those of what lies still deeper are not indented further.
+_MOST_INDENT = 42
+
+
+@dataclass(slots=True)
+class _Walk:
+    """What was met on the way through a tree: versions, and how many nodes may still come."""
+
+    store: Store
+    seen: set[str] = field(default_factory=set)
+    left: int = _MOST_NODES
 
 
 def lineage(store: Store, version: Version, depth: int = 3) -> dict[str, Any]:
@@ -44,21 +56,20 @@ def lineage(store: Store, version: Version, depth: int = 3) -> dict[str, Any]:
         ``{"kind", "label", "text", "version", "inputs": [...]}``; what was met before has ``"again": True``
         in place of inputs, what lies too deep ``"more": True``.
     """
-    left = [_MOST_NODES]
-    return _of_version(store, version, depth, set(), left)
+    return _of_version(_Walk(store), version, depth, 0)
 
 
-def _of_version(store: Store, version: Version, depth: int, seen: set[str], left: list[int]) -> dict[str, Any]:
-    made = read_making(store, version)
+def _of_version(walk: _Walk, version: Version, depth: int, level: int) -> dict[str, Any]:
+    made = read_making(walk.store, version)
     head = {"kind": "artifact", "label": version.name, "version": version.number, "digest": version.digest.hex()}
     when = when_text(datetime.fromtimestamp(version.created, UTC))
     if not made.steps:
         return {**head, "text": f"made {when}; {made.problem or 'nothing else is noted'}", "inputs": []}
-    seen.add(_mark(version.name, version.number))
+    walk.seen.add(_mark(version.name, version.number))
     first = made.steps[0]
     found = {**head, "text": f"{call_text(made, first)}, made {when}", "at": first.at or made.made_at}
     if made.full:
-        found["inputs"] = _inputs(store, made, first, depth, seen, {0}, left)
+        found["inputs"] = _inputs(walk, made, first, depth, {0}, level + 1)
     else:
         found["inputs"] = [
             {"kind": "call", "label": step.label, "text": call_text(made, step)} for step in made.steps[1:]
@@ -70,48 +81,48 @@ def _mark(name: str, number: int | None) -> str:
     return f"{name}\0{number}"
 
 
-def _inputs(
-    store: Store, made: Making, step: Step, depth: int, seen: set[str], drawn: set[int], left: list[int]
-) -> list[dict[str, Any]]:
+def _inputs(walk: _Walk, made: Making, step: Step, depth: int, drawn: set[int], level: int) -> list[dict[str, Any]]:
     found = []
     for place in dict.fromkeys(step.inputs):
-        left[0] -= 1
-        if left[0] < 0:
+        walk.left -= 1
+        if walk.left < 0:
             break
         if place >= len(made.steps):
             found.append({"kind": "call", "label": "...", "text": "steps that were not noted", "more": True})
             break
         one = made.steps[place]
         if one.kind == "artifact":
-            found.append(_upstream(store, made, one, depth, seen, left))
+            found.append(_upstream(walk, made, one, depth, level))
             continue
         node: dict[str, Any] = {"kind": one.kind, "label": one.label, "text": _text(made, one)}
         if one.kind == "call":
             node["at"] = one.at
             if place in drawn:
                 node["again"] = True
+            elif level >= _MOST_LEVELS:
+                node["more"] = bool(one.inputs)
             else:
                 drawn.add(place)
-                node["inputs"] = _inputs(store, made, one, depth, seen, drawn, left)
+                node["inputs"] = _inputs(walk, made, one, depth, drawn, level + 1)
         found.append(node)
     return found
 
 
-def _upstream(store: Store, made: Making, step: Step, depth: int, seen: set[str], left: list[int]) -> dict[str, Any]:
+def _upstream(walk: _Walk, made: Making, step: Step, depth: int, level: int) -> dict[str, Any]:
     one = made.artifacts.get(step.label)
     number = None if one is None else one.version
     head: dict[str, Any] = {"kind": "artifact", "label": step.label, "version": number, "text": ""}
-    if _mark(step.label, number) in seen:
+    if _mark(step.label, number) in walk.seen:
         return {**head, "again": True}
     if number is None:
         return {**head, "text": "a version that is not known"}
     try:
-        version = store.version(step.label, number)
+        version = walk.store.version(step.label, number)
     except (ArtifactNotFoundError, CorruptObjectError, UntrustedRecordError):
         return {**head, "text": "which can't be read any more"}
-    if depth <= 1:
+    if depth <= 1 or level >= _MOST_LEVELS:
         return {**head, "more": True}
-    return _of_version(store, version, depth - 1, seen, left)
+    return _of_version(walk, version, depth - 1, level)
 
 
 def _text(made: Making, step: Step) -> str:
@@ -148,7 +159,8 @@ def _lines(node: Mapping[str, Any], first: str, rest: str) -> Iterator[str]:
     shown = inputs if len(inputs) <= _MOST_INPUTS else inputs[: _MOST_INPUTS - 1]
     for k, one in enumerate(shown):
         last = k == len(inputs) - 1
-        yield from _lines(one, f"{rest}{'`- ' if last else '|- '}", f"{rest}{'   ' if last else '|  '}")
+        deeper = rest if len(rest) >= _MOST_INDENT else rest + ("   " if last else "|  ")
+        yield from _lines(one, f"{rest}{'`- ' if last else '|- '}", deeper)
     if len(shown) < len(inputs):
         yield f"{rest}`- and {len(inputs) - len(shown)} more; --json lists them all"
 
@@ -166,5 +178,6 @@ def _line(node: Mapping[str, Any], most: int) -> str:
     if node.get("again"):
         return f"{cut(body, most - 14)}  (shown above)"
     if node.get("more"):
-        return f"{body}  (deeper: --depth, or dualdag show {label})"
+        how = f"--depth, or dualdag show {label}" if node["kind"] == "artifact" else "not drawn"
+        return f"{cut(body, most - len(how) - 12)}  (deeper: {how})"
     return f"{cut(body, most - len(at) - 2)}  {at}" if at else body

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from dualdag.errors import CorruptObjectError, UntrustedRecordError
 from dualdag.execution import Known, look_at, machine, making_of, read_files
-from dualdag.explaining._cause import Cause, place_text, wrapped
+from dualdag.explaining._cause import Cause, listed, place_text, wrapped
 from dualdag.explaining._compare import compare, with_parameters
 from dualdag.explaining._making import Making, making_from, read_making
 from dualdag.graph import asked_params
@@ -89,9 +89,7 @@ class Why:
             said = "waits, and changed since" if self.action == "pinned" else "differs from that version"
             lines += ["", f"what {said}:"]
         names = (f"v{self.version}" if self.version is not None else "was", "now")
-        for number, one in enumerate(shown, 1):
-            head, *rest = one.lines(names)
-            lines += ["", f"{number}. {head}", *(f" {row}" for row in rest)]
+        lines += listed(shown, names)
         for note in self.notes:
             lines += ["", *wrapped(note, "", "")]
         return "\n".join(lines)

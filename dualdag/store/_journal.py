@@ -245,7 +245,11 @@ def read_run(fs: FileSystem, run_id: str, sealer: Sealer = UNSIGNED) -> tuple[Ru
     """
     known = list(filter(_ID.fullmatch, fs.names("runs")))
     found = [name for name in known if name == run_id] or [name for name in known if name.startswith(run_id)]
-    row = _row(fs, found[0], sealer) if len(found) == 1 else None
+    if len(found) > 1:
+        raise ArtifactNotFoundError(
+            f"{run_id!r} begins the names of {len(found)} runs, such as {found[-1]!r}: add to it."
+        )
+    row = _row(fs, found[0], sealer) if found else None
     if row is None:
         raise ArtifactNotFoundError(f"there is no run {run_id!r}.{did_you_mean(run_id, known[-20:])}")
     events: list[dict[str, Any]] = []

@@ -133,6 +133,19 @@ def test_lineage_of_many_and_shared(world):
     assert answer("show", "top")["details"]["cut"]["steps"] > 100
 
 
+def test_a_very_deep_lineage(world):
+    world.write(
+        "flow.py",
+        "import dualdag as dag\n@dag.task\ndef add(x, k):\n    return k\nnode = dag.value(0)\nfor i in range(16):\n"
+        "    for k in range(80):\n        node = add(node, k=k + i)\n    node = node.artifact(f'a{i}')\n",
+    )
+    call("run", "flow.py", "--backend", "sync")
+    lines = screen("show", "a15", "--depth", "99").splitlines()
+    assert lines[-1].endswith("(deeper: not drawn)")
+    assert re.fullmatch(r" {42}`- add\(x=<add>, k=\d+\)  flow.py:8", lines[-2])
+    assert answer("show", "a15", "--depth", "99")["lineage"]["label"] == "a15"
+
+
 def test_diff(world):
     call("run", "flow.py", "up", "--backend", "sync")
     world.write("one.txt", "7")
@@ -194,6 +207,7 @@ def test_log(world):
     runs = [row["id"] for row in answer("log")]
     assert [row["state"] for row in answer("log")] == ["killed", "failed", "done", "done"]
     assert [row["id"] for row in answer("log", "--limit", "2")] == runs[:2]
+    assert "begins the names of 4 runs, such as" in call("log", "2", status=2).stderr
     text = screen("log", runs[3])
     assert "parameters n=5" in text
     assert text.splitlines()[-1] == f"4 run, 2 new versions, {SIZE} written"
