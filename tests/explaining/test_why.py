@@ -130,12 +130,11 @@ def test_a_version_given_by_hand(world):
 
 
 def test_an_argument_in_place_of_its_default(world):
-    world.edit("flow.py", "def read(path, add=1)", "def read(path, add=1, by=1)")
-    world.edit("flow.py", 'read(dag.file("one.txt"))', 'read(dag.file("one.txt"), by=dag.param("by", 1))')
+    world.edit("flow.py", "def mix(a, b, c, n):", "def mix(a, b, c, n=3):")
     world.run()
-    world.params["by"] = "2"
-    (only,) = world.why("up").causes
-    assert (only.text, only.was, only.now) == ("argument by of up changed: parameter by", "1", "2")
+    world.params["n"] = "4"
+    (only,) = world.why().causes
+    assert (only.text, only.was, only.now) == ("argument n of top changed: parameter n", "3", "4")
 
 
 STEPS = """
