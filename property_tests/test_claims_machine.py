@@ -10,7 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from dualdag.store import Claims, _claims, _leases
+from dualdag.store import Claims, _claims, _leases, _watch
 from dualdag.store._fs import Entry, FileSystem
 from dualdag.store._leases import Lease
 
@@ -67,6 +67,7 @@ class ClaimsMachine(RuleBasedStateMachine):
         self.patches = [
             mock.patch.object(_leases, "clock", self.clock),
             mock.patch.object(_claims, "clock", self.clock),
+            mock.patch.object(_watch, "clock", self.clock),
             mock.patch.object(Lease, "_go_on", return_value=None),
         ]
         for patch in self.patches:

@@ -16,10 +16,10 @@ from dualdag.store._claims import Claims, open_claims
 from dualdag.store._code import pack_code
 from dualdag.store._facts import Confirmation, Record, Saved, Version
 from dualdag.store._journal import Run, RunJournal
-from dualdag.store._leases import live_leases
 from dualdag.store._store import LAYOUT, Store, open_store
 from dualdag.store._taught import dump_pickle, given_codecs, recipe, taught_safe
 from dualdag.store._verification import Problem, Verification
+from dualdag.store._watch import live_leases
 
 if TYPE_CHECKING:
     from dualdag.store._codecs import Encoded, decode_value, encode_value, register_codec, register_codec_for

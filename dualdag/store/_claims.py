@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from dualdag.store._leases import Lease, Watch, clock, default_seconds
+from dualdag.store._leases import Lease, clock, default_seconds
 from dualdag.store._seal import REFUSED
+from dualdag.store._watch import Watch
 
 if TYPE_CHECKING:
     from dualdag.store._handle import Handle
@@ -147,23 +148,23 @@ class Claims:
         key : bytes
             Of a node.
         """
-        for number in sorted(self._named.get(key[:_PREFIX], ())):
-            claim = self._others[number]
-            if claim is not None and claim.run != self.lease.run and self.watch.alive(claim.run, claim.epoch):
-                return claim.run
-        return None
+        named = [self._others[number] for number in sorted(self._named.get(key[:_PREFIX], ()))]
+        others = [claim for claim in named if claim is not None and claim.run != self.lease.run]
+        if others:
+            self.watch.meet({claim.run for claim in others})
+        return next((claim.run for claim in others if self.watch.alive(claim.run, claim.epoch)), None)
 
     def tidy(self) -> None:
         """Let go of the claims of runs that are over."""
         self.watch.look()
+        self.watch.meet({claim.run for claim in self._others.values() if claim is not None} - {self.lease.run})
         for number, claim in list(self._others.items()):
             if claim is not None and (claim.run == self.lease.run or not self.watch.alive(claim.run, claim.epoch)):
                 self._forget(number)
             if self._others[number] is None and number != self._top:
                 written, now = self._dates.get(number), self.lease.now()
                 if written is not None and now is not None and now - written > 3 * self._window:
-                    self._fs.remove(_path(number))
-                    del self._others[number]
+                    self.lease.litter(_path(number))
 
     def _sweep(self) -> None:
         """Remove own claims that nothing is left of."""

@@ -4,8 +4,7 @@ A run writes a heartbeat under the next number again and again.  Who finds that 
 under that number: the run's next heartbeat can't be written any more, and so it learns that it was given up.  It
 begins another *epoch* then, and what it claimed in the one before is not its own any more.
 
-No clock of one machine is held against another's: a lease has run out when its newest heartbeat was watched for
-its whole length and none followed, or for half of it and the place itself dates it that much before our own.
+What others see of it is in `_watch`.
 """
 
 from __future__ import annotations
@@ -13,8 +12,7 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -26,18 +24,15 @@ from dualdag.store._sealer import UNSIGNED, Sealer
 
 if TYPE_CHECKING:
     from dualdag.store._fs import Entry, FileSystem
-    from dualdag.store._handle import Handle
 
-__all__ = ["Beat", "Lease", "Watch", "clock", "default_seconds", "live_leases"]
+__all__ = ["Beat", "Lease", "clock", "default_seconds", "listed", "path_of", "place_time", "read_beats"]
 
 #: How long a run may be silent, in a folder of this machine and elsewhere.
 SECONDS_HERE, SECONDS_ELSEWHERE = 10.0, 30.0
 #: Heartbeats in the length of a lease.
 BEATS = 3
-#: What dates of files are rounded to, at the most.
-_GRAIN_HERE, _GRAIN_ELSEWHERE = 0.1, 2.0
-#: What nobody watched is removed after so many seconds by the place's own dates.
-DAY = 86400.0
+#: What is left behind for others to remove, and is removed between two heartbeats, at the most.
+_SWEPT = 16
 
 
 class Beat(msgspec.Struct, frozen=True):
@@ -115,13 +110,26 @@ def listed(entries: Iterable[Entry]) -> dict[str, dict[int, float | None]]:
     return {run: dict(sorted(of.items())) for run, of in found.items()}
 
 
-def read_beat(fs: FileSystem, sealer: Sealer, run: str, number: int) -> Beat | None:
-    """Return a heartbeat; None where it is not there or can't be read."""
-    path = path_of(run, number)
-    try:
-        return sealer.unseal(fs.get(path) or b"", Beat, path)
-    except REFUSED:
-        return None
+def read_beats(fs: FileSystem, sealer: Sealer, numbers: Mapping[str, int]) -> dict[str, Beat | None]:
+    """Return heartbeats by run; None for those that are not there or can't be read.
+
+    Parameters
+    ----------
+    fs : FileSystem
+        Where the store lies.
+    sealer : Sealer
+        Checks what is read.
+    numbers : mapping
+        Of the heartbeats, by run.
+    """
+    paths = [path_of(run, number) for run, number in numbers.items()]
+    found: dict[str, Beat | None] = {}
+    for run, path, data in zip(numbers, paths, fs.get_many(paths), strict=True):
+        try:
+            found[run] = sealer.unseal(data or b"", Beat, path)
+        except REFUSED:
+            found[run] = None
+    return found
 
 
 class Lease:
@@ -161,7 +169,7 @@ class Lease:
         self._beaten = 0.0
         self._ahead: float | None = None
         self._stop = threading.Event()
-        self._litter: list[str] = []
+        self._litter: dict[str, None] = {}
         self._take()
         self._thread = threading.Thread(target=self._go_on, name="dualdag lease", daemon=True)
         self._thread.start()
@@ -226,12 +234,13 @@ class Lease:
         if self.fs.local is not None:
             self.fs.remove(path)
         else:
-            self._litter.append(path)
+            self._litter[path] = None
 
     def _clear(self) -> None:
-        while self._litter:
-            self.fs.remove(self._litter[-1])
-            self._litter.pop()
+        # A heartbeat must not wait for long: what is left others remove.
+        for path in list(self._litter)[:_SWEPT]:
+            self.fs.remove(path)
+            del self._litter[path]
 
     def close(self) -> None:
         """Give the lease up."""
@@ -242,158 +251,6 @@ class Lease:
             # Of one that was given up, the fence.
             for number in (self._number, self._number + 1):
                 self.fs.remove(path_of(self.run, number))
-
-
-@dataclass(slots=True)
-class _Seen:
-    numbers: list[int]
-    written: float | None
-    since: float
-    beat: Beat | None = None
-    asked: bool = False
-
-    @property
-    def number(self) -> int:
-        return self.numbers[-1]
-
-
-class Watch:
-    """What a run sees of the others' leases.
-
-    Parameters
-    ----------
-    lease : Lease
-        Its own.
-    """
-
-    def __init__(self, lease: Lease) -> None:
-        self._lease = lease
-        self._fs = lease.fs
-        self._seen: dict[str, _Seen] = {}
-        self.looked = 0.0
-
-    def look(self) -> None:
-        """See which heartbeats came since: one listing."""
-        found = listed(self._fs.entries("leases"))
-        if self._seen.keys() - found.keys():
-            # A listing may miss a heartbeat that comes and the one that goes meanwhile: two don't.
-            found = listed(self._fs.entries("leases")) | found
-        self._lease.note(found.pop(self._lease.run, {}))
-        self.looked = now = clock()
-        for run in self._seen.keys() - found.keys():
-            del self._seen[run]
-        for run, of in found.items():
-            seen = self._seen.get(run)
-            newest = max(of)
-            if seen is None or seen.number != newest:
-                self._seen[run] = _Seen(list(of), of[newest], now)
-
-    def others(self) -> list[str]:
-        """Return the runs that there were leases of at the last look."""
-        return list(self._seen)
-
-    def alive(self, run: str, epoch: int) -> bool:
-        """Return whether a run still holds what it claimed in an epoch; fence it if it fell silent.
-
-        Parameters
-        ----------
-        run : str
-            Another run.
-        epoch : int
-            Of its claim.
-        """
-        if run not in self._seen:
-            self.look()
-        seen = self._seen.get(run)
-        if seen is None:
-            return False
-        beat = self.beat(run)
-        if beat is not None:
-            if epoch < beat.epoch or (beat.fenced and epoch == beat.epoch):
-                return False
-            if beat.has_ended:
-                self._bury(run, seen)
-                return False
-            if beat.fenced:
-                return True  # it went on in a new epoch, which this look came too early for
-        if not self._ran_out(run, seen, self._lease.seconds if beat is None else beat.seconds):
-            return True
-        return not self._fence(run, seen, epoch)
-
-    def beat(self, run: str) -> Beat | None:
-        """Return the newest heartbeat of another run, as of the last look; None where it can't be read."""
-        seen = self._seen.get(run)
-        if seen is None:
-            return None
-        if not seen.asked:
-            seen.beat, seen.asked = read_beat(self._fs, self._lease.sealer, run, seen.number), True
-        return seen.beat
-
-    def _ran_out(self, run: str, seen: _Seen, seconds: float) -> bool:
-        # What was seen at the last look is all that is known: this process may have slept since.
-        watched = self.looked - seen.since
-        grain = _GRAIN_ELSEWHERE if self._fs.local is None else _GRAIN_HERE
-        if watched > seconds + grain:
-            return True
-        if watched <= seconds / 2:
-            return False
-        return _older(seen.written, self._lease.now(), seconds + grain)
-
-    def _fence(self, run: str, seen: _Seen, epoch: int) -> bool:
-        """Put an end to an epoch; say whether that was done before the run's next heartbeat."""
-        beat, number = seen.beat or Beat(run, epoch, self._lease.seconds), seen.number + 1
-        path = path_of(run, number)
-        fence = msgspec.structs.replace(beat, epoch=epoch, fenced=self._lease.run)
-        if not self._fs.put_if_absent(path, [self._lease.sealer.seal(fence, path)]):
-            return False
-        if max(listed(self._fs.entries("leases")).get(run, {number: None})) > number:
-            # It went on meanwhile, so far that this number was free again.
-            self._fs.remove(path)
-            return False
-        for old in seen.numbers:
-            self._fs.remove(path_of(run, old))
-        self._seen[run] = _Seen([number], None, clock(), fence, asked=True)
-        return True
-
-    def _bury(self, run: str, seen: _Seen) -> None:
-        for number in seen.numbers:
-            self._fs.remove(path_of(run, number))
-        del self._seen[run]
-
-    def sweep(self) -> None:
-        """Remove what runs left behind that are known to have ended, or that were silent for a day."""
-        self.look()
-        for run, seen in list(self._seen.items()):
-            beat = self.beat(run)
-            if (beat is not None and beat.has_ended) or _older(seen.written, self._lease.now(), DAY):
-                self._bury(run, seen)
-
-
-def _older(written: float | None, now: float | None, seconds: float) -> bool:
-    return written is not None and now is not None and now - written > seconds
-
-
-def live_leases(store: Handle) -> set[str]:
-    """Return the ids of the runs that may be at work on a store; remove the leases of those that are over.
-
-    Parameters
-    ----------
-    store : Store
-        Any.
-    """
-    fs, sealer = store._fs, store._sealer
-    found = listed(fs.entries("leases"))
-    now = place_time(fs) if found and not store.readonly else None
-    alive = set()
-    for run, of in found.items():
-        newest = max(of)
-        beat = read_beat(fs, sealer, run, newest)
-        if (beat is not None and beat.has_ended) or _older(of[newest], now, DAY):
-            for number in () if store.readonly else of:
-                fs.remove(path_of(run, number))
-        elif beat is None or not beat.fenced:
-            alive.add(run)
-    return alive
 
 
 def place_time(fs: FileSystem) -> float | None:

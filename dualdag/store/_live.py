@@ -18,9 +18,10 @@ import msgspec
 
 from dualdag.store._facts import Begin
 from dualdag.store._fs import FileSystem
-from dualdag.store._leases import clock, live_leases
+from dualdag.store._leases import clock
 from dualdag.store._process import Process, has_ended, this_process
 from dualdag.store._seal import REFUSED
+from dualdag.store._watch import live_leases
 
 __all__ = ["SLICE", "Runs", "collecting", "together", "wait_for_collectors"]
 

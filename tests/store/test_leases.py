@@ -6,12 +6,14 @@ import os
 import subprocess
 import sys
 import time
+from collections import Counter
 
 import pytest
 
-from dualdag.store import _leases, open_store
-from dualdag.store._leases import Lease, Watch, live_leases
+from dualdag.store import Claims, _claims, _leases, _watch, open_store
+from dualdag.store._leases import Lease
 from dualdag.store._process import Process, has_ended, this_process
+from dualdag.store._watch import Watch, live_leases
 
 SECONDS = 9.0
 
@@ -44,7 +46,8 @@ class Place:
 @pytest.fixture
 def now(monkeypatch):
     time = [100.0]
-    monkeypatch.setattr(_leases, "clock", lambda: time[0])
+    for module in (_leases, _watch):
+        monkeypatch.setattr(module, "clock", lambda: time[0])
     monkeypatch.setattr(Lease, "_go_on", lambda self: None)
     return time
 
@@ -57,6 +60,7 @@ def place(request, tmp_path, now):
 
 def looked(watch, run, epoch=1):
     watch.look()
+    watch.meet([run])
     return watch.alive(run, epoch)
 
 
@@ -112,7 +116,7 @@ def test_who_comes_long_after_waits_half_a_lease_only(place, now):
 def test_a_fence_that_comes_after_the_heartbeat_is_none(place, now):
     mine, theirs = Lease(place, "mine", SECONDS), Lease(place, "theirs", SECONDS)
     watch = Watch(mine)
-    watch.look()
+    watch.meet(["theirs"])
     now[0] += 2 * SECONDS
     theirs.beat()
     assert watch.alive("theirs", 1)
@@ -168,7 +172,7 @@ def test_live_leases_are_told_and_those_of_long_ago_removed(place, monkeypatch):
     Lease(place, "mine", 100.0)
     assert live_leases(store) == {"mine"}
     assert live_leases(open_store(place.url, readonly=True)) == {"mine"}
-    monkeypatch.setattr(_leases, "DAY", -1.0)
+    monkeypatch.setattr(_watch, "DAY", -1.0)
     assert live_leases(store) == set()
     assert place.names("leases") == []
 
@@ -179,6 +183,26 @@ def test_a_lease_that_cant_be_read_is_alive_until_it_was_silent_for_long(place, 
     assert looked(watch, "torn")
     now[0] += SECONDS + 3
     assert not looked(watch, "torn")
+
+
+@pytest.mark.parametrize("alive", [True, False])
+def test_what_many_runs_left_behind_takes_few_calls(alive, place, now, monkeypatch):
+    monkeypatch.setattr(_claims, "clock", lambda: now[0])
+    for k in range(40):
+        lease = Lease(place, f"run{k}", SECONDS)
+        Claims(lease).take([bytes([k]) * 16])
+        if not alive:
+            lease.close()
+    mine = Claims(Lease(place, "mine", SECONDS))
+    calls = Counter()
+    for name in ("get", "get_many", "entries"):
+        real = getattr(place, name)
+        monkeypatch.setattr(
+            place, name, lambda *a, name=name, real=real: calls.update([name]) or real(*a), raising=False
+        )
+    keys = [bytes([k]) * 16 for k in range(45)]
+    assert len(mine.take(keys)) == (5 if alive else 45)
+    assert calls.total() <= 8
 
 
 def test_the_heart_beats_by_itself(tmp_path):
