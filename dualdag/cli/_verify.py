@@ -66,10 +66,12 @@ def _show(found: Verification) -> None:
     _show_rest(found)
     if found.whole:
         print("the store is whole" if not found.found else "what was wrong is dealt with")
-    elif found.repaired:
-        print("the store is not whole: what is left needs what its line says")
-    else:
+    elif not found.repaired and found.found.keys() & {"damaged", "missing"}:
         print("the store is not whole: dualdag verify --repair sets aside what is damaged; a run makes it again")
+    else:
+        print("the store is not whole: what is left needs what its line says")
+    if "untrusted" in found.found:
+        print("what is untrusted stays as it is: for readers with this secret it is not there")
 
 
 def _many(count: int, what: str) -> str:

@@ -20,7 +20,7 @@ from dualdag.store._facts import Confirmation, Tombstone, Version
 from dualdag.store._fs import FileSystem, shown
 from dualdag.store._possible import is_possible
 from dualdag.store._seal import REFUSED
-from dualdag.store._sealer import UNSIGNED, Sealer
+from dualdag.store._sealer import UNSIGNED, Sealer, warn_of_refused
 from dualdag.store._series import descending, entries, get, newest, place
 
 __all__ = ["Artifact", "Artifacts", "artifact_folder", "is_folder_of"]
@@ -203,8 +203,8 @@ class Artifacts:
             f"there is no artifact {name!r} in {shown(self._fs.url)}.{did_you_mean(name, self.names())}"
         )
 
-    def readable(self, name: str) -> Iterator[Version]:
-        """Yield the readable versions, newest first, with a warning for each that is damaged."""
+    def readable(self, name: str, refused: list[UntrustedRecordError] | None = None) -> Iterator[Version]:
+        """Yield the readable versions, newest first, with a warning for each that is not; or put it into `refused`."""
         self._lookups["listings"] += 1
         folder = f"{artifact_folder(name)}/versions"
         for number in descending(self._fs, folder):
@@ -213,7 +213,10 @@ class Artifacts:
             except REFUSED as error:
                 if get(self._fs, folder, number)[1] is None:
                     continue  # it was removed since it was listed
-                warnings.warn(f"{error} It is left out.", stacklevel=4)
+                if refused is not None and isinstance(error.__cause__, UntrustedRecordError):
+                    refused.append(error.__cause__)
+                else:
+                    warnings.warn(f"{error} It is left out.", stacklevel=4)
                 continue
             if found is None:
                 return
@@ -221,7 +224,9 @@ class Artifacts:
 
     def versions(self, name: str, limit: int | None = None) -> list[Version]:
         """Return the readable versions, newest first, `limit` at the most; ArtifactNotFoundError if there is none."""
-        found = list(islice(self.readable(name), limit))
+        refused: list[UntrustedRecordError] = []
+        found = list(islice(self.readable(name, refused), limit))
+        warn_of_refused(refused, self._fs.url, f"versions of {name!r}")
         if not found:
             raise self._not_found(name)
         return found
@@ -230,10 +235,12 @@ class Artifacts:
         """Return a row about the newest readable version of each artifact, by name."""
         names = self._known()
         newest = self._newest(names, "versions", Version)
+        refused: list[UntrustedRecordError] = []
         found = {
-            name: version if version is not None else next(self.readable(name), None)
+            name: version if version is not None else next(self.readable(name, refused), None)
             for name, version in newest.items()
         }
+        warn_of_refused(refused, self._fs.url, "versions of artifacts")
         made = {name: version for name, version in found.items() if version is not None}
         confirmed = self._newest(list(made), "confirmations", Confirmation)
         rows = []

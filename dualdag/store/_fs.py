@@ -7,6 +7,7 @@ import itertools
 import os
 import re
 import stat
+import sys
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -17,11 +18,13 @@ from dualdag.store._bounds import LINK, Bounds
 from dualdag.store._machine import current
 from dualdag.store._refused import READ_ONLY, describe, explained, shown
 
-__all__ = ["READ_ONLY", "Buffers", "Entry", "FileSystem", "LocalFolder", "describe", "explained", "numbered",
+__all__ = ["LARGEST", "READ_ONLY", "Buffers", "Entry", "FileSystem", "LocalFolder", "describe", "explained", "numbered",
            "open_filesystem", "shown"]  # fmt: skip
 
 Buffers = Iterable[bytes | bytearray | memoryview]
 
+#: Bytes of what a store writes down about itself; a longer file is damaged, and takes no memory.
+LARGEST = 1 << 30
 _PIECE = 1 << 22
 #: What a folder says that has no hard links.
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, None}
@@ -225,15 +228,15 @@ class LocalFolder:
     @explained("read it")
     def get(self, path: str) -> bytes | None:
         """Return a file's bytes, or None if there is none."""
-        whole = self._inside(path)
+        whole, most = self._inside(path), sys.maxsize if path.startswith("objects/") else LARGEST
         try:
-            return current().read(whole)
+            return current().read(whole, most)
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
             if error.errno in LINK:
                 stands_for = self._bounds.read_link(whole)
-                return b"" if stands_for is None else current().read(stands_for)
+                return b"" if stands_for is None else current().read(stands_for, most)
             if error.errno in _NO_FILE:
                 return b""
             raise

@@ -158,9 +158,9 @@ def _by_kind(sealer: Sealer, path: str, kinds: tuple[type, ...]) -> Callable[[by
             except CorruptObjectError:
                 continue
             except UntrustedRecordError as error:
-                return Look(len(data), "untrusted", str(error))
+                return Look(len(data), "untrusted", _of_it(path, error))
             except StoreError as error:
-                return Look(len(data), "newer", str(error))
+                return Look(len(data), "newer", _of_it(path, error))
             return _of(value, path, len(data))
         return Look(len(data), "damaged", _CHANGED)
 
@@ -175,9 +175,9 @@ def _by_seal(sealer: Sealer, path: str) -> Callable[[bytes], Look]:
         if layout is None:
             return Look(len(data), "damaged", _CHANGED)
         if sealer.layout_of(data, path) is None:
-            return Look(len(data), "untrusted", f"{path} is not signed with a key of the secret given")
+            return Look(len(data), "untrusted", "is not signed with a key of the secret given")
         if layout > LAYOUT:
-            return Look(len(data), "newer", f"{path} has layout {layout}: upgrade dualdag")
+            return Look(len(data), "newer", f"has layout {layout}: upgrade dualdag")
         return Look(len(data))
 
     return judge
@@ -225,6 +225,10 @@ def _by_record(record: Record) -> Iterator[tuple[bytes, int, str]]:
 def _is_checksum(address: bytes | None) -> TypeGuard[bytes]:
     # Any other address holds its bytes, and the seal over it is their check.
     return address is not None and is_address(address) and held(address) is None
+
+
+def _of_it(path: str, error: StoreError) -> str:
+    return str(error).removeprefix(f"{path} ").rstrip(".")
 
 
 def _said(error: BaseException) -> str:

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from dualdag.errors import ArtifactNotFoundError, CorruptObjectError, StoreError, did_you_mean
+from dualdag.errors import ArtifactNotFoundError, CorruptObjectError, StoreError, UntrustedRecordError, did_you_mean
 from dualdag.store._facts import Begin, End, Events
 from dualdag.store._fs import FileSystem, numbered, shown
 from dualdag.store._possible import is_possible
 from dualdag.store._process import this_process
 from dualdag.store._seal import REFUSED
-from dualdag.store._sealer import UNSIGNED, Sealer
+from dualdag.store._sealer import UNSIGNED, Sealer, warn_of_refused
 
 if TYPE_CHECKING:
     import msgspec
@@ -180,7 +180,9 @@ def _plain(value: Any) -> Any:
     return str(value).encode("utf-8", "backslashreplace").decode()
 
 
-def _read(fs: FileSystem, path: str, kind: type[T], sealer: Sealer) -> T | None:
+def _read(
+    fs: FileSystem, path: str, kind: type[T], sealer: Sealer, refused: list[UntrustedRecordError] | None = None
+) -> T | None:
     data = fs.get(path)
     if not data:
         return None
@@ -189,16 +191,19 @@ def _read(fs: FileSystem, path: str, kind: type[T], sealer: Sealer) -> T | None:
         if not is_possible(found, path):
             raise CorruptObjectError(f"{path} is damaged: it tells of a time that can't be.")
     except REFUSED as error:
+        if refused is not None and isinstance(error, UntrustedRecordError):
+            refused.append(error)
+            return None
         warnings.warn(f"store {shown(fs.url)}: {error} What it told of that run is left out.", stacklevel=2)
         return None
     return found
 
 
-def _row(fs: FileSystem, run_id: str, sealer: Sealer) -> Run | None:
-    begin = _read(fs, f"runs/{run_id}/begin", Begin, sealer)
+def _row(fs: FileSystem, run_id: str, sealer: Sealer, refused: list[UntrustedRecordError] | None = None) -> Run | None:
+    begin = _read(fs, f"runs/{run_id}/begin", Begin, sealer, refused)
     if begin is None:
         return None
-    end = _read(fs, f"runs/{run_id}/end", End, sealer)
+    end = _read(fs, f"runs/{run_id}/end", End, sealer, refused)
     started = datetime.fromtimestamp(begin.started, UTC)
     if end is None:
         return Run(run_id, started, None, "unfinished", begin.info)
@@ -221,7 +226,9 @@ def read_runs(fs: FileSystem, limit: int | None = None, sealer: Sealer = UNSIGNE
     if limit is not None and limit < len(names):
         second = names[max(limit, 1) - 1][:_SECOND]
         names = [name for k, name in enumerate(names) if k < limit or name.startswith(second)]
-    rows = [row for name in names if (row := _row(fs, name, sealer)) is not None]
+    refused: list[UntrustedRecordError] = []
+    rows = [row for name in names if (row := _row(fs, name, sealer, refused)) is not None]
+    warn_of_refused(refused, fs.url, "pieces of journals")
     # Names tell seconds; of two within one, the later to begin comes first.
     return sorted(rows, key=lambda row: row.started, reverse=True)[:limit]
 

@@ -6,6 +6,7 @@ import os
 import sqlite3
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from math import isnan
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -131,5 +132,10 @@ class Marks:
         self.put(
             "INSERT INTO objects VALUES (?, ?, ?, ?) ON CONFLICT (address) DO UPDATE SET why=max(why, excluded.why), "
             "seconds=max(seconds, excluded.seconds), created=max(created, excluded.created)",
-            (row for row in objects if row[0] is not None and len(row[0]) == 32),
+            # What is no number would be NULL there, and in the way of every sum.
+            (
+                (address, why, 0.0 if isnan(took) else took, 0.0 if isnan(created) else created)
+                for address, why, took, created in objects
+                if address is not None and len(address) == 32
+            ),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from dualdag.errors import CorruptObjectError
@@ -12,6 +13,23 @@ from dualdag.store._handle import Handle
 from dualdag.store._plain_json import strict_json
 
 __all__ = ["Published"]
+
+
+#: Of what a version tells of its making, kinds that those who read it count on.
+_KINDS: dict[str, Any] = {
+    "dirty": (bool, type(None)), "inputs": dict, "lineage": list, "packages": dict, "parameters": dict,
+}  # fmt: skip
+_HEX = re.compile(r"([0-9a-f]{2})+", re.ASCII)
+
+
+def _as_written(told: dict[str, Any]) -> dict[str, Any]:
+    """Return what tells of a version's making; anybody may have written it who can write to the store."""
+    for name, kind in _KINDS.items():
+        if name in told and not isinstance(told[name], kind):
+            raise CorruptObjectError(f"what tells of a version's making has {name!r}, and not as dualdag writes it.")
+    if not all(isinstance(key, str) and _HEX.fullmatch(key) for key in told.get("lineage", ())):
+        raise CorruptObjectError("what tells of a version's making has a 'lineage' of other things than keys.")
+    return told
 
 
 class Published(Handle):
@@ -74,7 +92,7 @@ class Published(Handle):
             raise CorruptObjectError(f"what tells of a version's making can't be read: {error}.") from error
         if not isinstance(found, dict):
             raise CorruptObjectError(f"what tells of a version's making is a {type(found).__name__}, and no object.")
-        return found
+        return _as_written(found)
 
     def code(self, checksum: bytes) -> dict[str, Any]:
         """Return the functions and packages that a version was made by.
@@ -90,7 +108,7 @@ class Published(Handle):
             When they are gone, damaged, or nothing that dualdag wrote.
         """
         try:
-            return unpack_code(self._objects.get(checksum))
+            return _as_written(unpack_code(self._objects.get(checksum)))
         except ValueError as error:
             raise CorruptObjectError(f"the code that a version was made by can't be read: {error}.") from error
 

@@ -163,7 +163,8 @@ class Sealer:
                     return
                 raise UntrustedRecordError(f"{path} was altered: its signature does not fit.")
         raise UntrustedRecordError(
-            f"{path} is signed with another key ({signature[:_ID].hex()}) than those of the secret given."
+            f"{path} is signed with another key ({signature[:_ID].hex()}) than the secret given has: "
+            "give the secret of that key too."
         )
 
 
@@ -183,7 +184,7 @@ def warn_of_refused(refused: Sequence[UntrustedRecordError], url: str, what: str
         count = f"{len(refused):,} {what} are" if len(refused) > 1 else f"one of the {what} is"
         warnings.warn(
             f"store {shown(url)}: {count} not accepted ({str(refused[0]).rstrip('.')}). What they tell counts as not "
-            "there and will be made again; the files stay as they are.",
+            "there, and a run makes again what it needs; the files stay as they are.",
             stacklevel=4,
         )
 

@@ -349,8 +349,8 @@ class _FaultyMachine(_machine.Machine):
     def rmdir(self, folder: str) -> None:
         self._faults("delete", folder, lambda: self._real.rmdir(folder))
 
-    def read(self, path: str) -> bytes:
-        return self._faults("read", path, lambda: self._real.read(path))
+    def read(self, path: str, most: int) -> bytes:
+        return self._faults("read", path, lambda: self._real.read(path, most))
 
     def open(self, path: str) -> BinaryIO:
         return self._faults("read", path, lambda: self._real.open(path))

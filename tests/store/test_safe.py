@@ -11,6 +11,7 @@ import textwrap
 import warnings
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -24,6 +25,7 @@ from dualdag.store import _codecs as codecs
 from dualdag.store import _facts as facts
 from dualdag.store import _seal as seal_room
 from dualdag.store import decode_value, encode_value, open_store
+from dualdag.store._code import pack_code
 from dualdag.store._codec_arrays import write_stream
 from dualdag.store._codec_inflate import check_file, check_stream
 from dualdag.store._plain_json import strict_json
@@ -384,3 +386,52 @@ def test_numbers_that_no_store_reaches(tmp_path):
         assert again.supersede(a_record("one", "third")).digest
     assert (folder / "batches/00000000/000000000001").exists()
     again.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="files with holes, and limits on memory")
+def test_a_file_that_claims_to_be_huge_takes_no_memory(tmp_path):
+    """A file with a hole costs whoever puts it there nothing; memory of its size would end whoever reads it."""
+    store = open_store(str(tmp_path / "store"))
+    store.put_records([a_record("one")])
+    store.add_version(a_version(store, "x", 1))
+    store.start_run("r", {}).close()
+    for path in ("batches/00000000/000000000001", "artifacts/x/versions/00000002", "runs/r/end", "leases/r.00000001"):
+        place = tmp_path / "store" / path
+        place.parent.mkdir(exist_ok=True)
+        place.unlink(missing_ok=True)
+        with place.open("wb") as file:
+            file.truncate(1 << 40)
+    store.close()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        again = open_store(store.url)
+        assert again.records([a_record("one").action])
+        assert [row.version for row in again.artifacts()] == [1]
+        assert again.runs()[0].status == "unfinished"
+        assert len(again.verify().problems) == 3  # what is no lease's is strange
+        assert again.verify(repair=True).whole
+        assert again.verify().whole
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"parameters": 5}, {"dirty": "\x1b[31m"}, {"inputs": [1]}, {"lineage": None}, {"lineage": ["zz"]}, {"lineage": [5]}],
+)  # fmt: skip
+def test_a_making_that_nobody_here_wrote(tmp_path, change):
+    store = open_store(str(tmp_path / "store"))
+    details = store.put_object(json.dumps({"lineage": [], "dirty": None} | change).encode())
+    store.add_version(msgspec.structs.replace(a_version(store, "x", 1), details=details))
+    with pytest.raises(CorruptObjectError, match="what tells of a version's making"):
+        store.details(details)
+    with pytest.warns(UserWarning, match="is not known"):
+        assert store.gc(dry_run=False, grace=0).versions == 0
+    with pytest.raises(CorruptObjectError, match="packages"):
+        store.code(store.put_object(pack_code({"packages": 5})))
+
+
+def test_gc_counts_what_took_no_time_that_is_a_number(tmp_path):
+    store = open_store(str(tmp_path / "store"))
+    saved = store.save("x" * 10_000)
+    nan = float("nan")
+    store.put_records([msgspec.structs.replace(a_record("x", checksum=saved.checksum), seconds=nan, created=nan)])
+    assert store.gc(dry_run=True, max_bytes=1, grace=0).objects == 1

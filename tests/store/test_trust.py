@@ -681,3 +681,19 @@ def test_an_empty_secret_is_not_none(tmp_path, monkeypatch):
         assert dag.store(tmp_path / "store").artifacts() == []
     monkeypatch.setenv("DUALDAG_TRUST", "unsigned")
     assert dag.store(tmp_path / "store").artifacts() == []
+
+
+def test_the_wrong_secret_is_told_of_once_a_listing(tmp_path):
+    store = open_store(str(tmp_path / "store"), secret=SECRET)
+    for name in "abc":
+        store.add_version(a_version(store, name, name))
+        store.add_version(a_version(store, name, name * 2))
+        store.start_run(name, {}).close()
+    other = open_store(store.url, secret="of somebody else entirely")
+    for ask, count in ((other.artifacts, "6 versions"), (other.runs, "3 pieces")):
+        with pytest.warns(UserWarning, match="give the secret of that key too") as told:
+            assert ask() == []
+        assert len(told) == 1
+        assert count in str(told[0].message)
+    assert {one.kind for one in other.verify().problems} == {"untrusted"}
+    assert not any(one.path in one.told for one in other.verify().problems)
