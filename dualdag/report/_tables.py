@@ -50,7 +50,7 @@ def seconds_text(seconds: float | None) -> str:
 
 def when_text(when: datetime | None) -> str:
     """Return a time in the zone of this machine."""
-    return "" if when is None else when.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    return "" if when is None else when.astimezone().isoformat(" ", "seconds")[:19]
 
 
 def zoned_text(when: datetime) -> str:
@@ -96,13 +96,9 @@ def table_text(head: Sequence[str], rows: Sequence[Sequence[str]], *, right: Seq
     ----  --
     a     10
     """
-    widths = [max(len(str(row[i])) for row in (head, *rows)) for i in range(len(head))]
-
-    def line(cells: Sequence[str]) -> str:
-        made = [c.rjust(w) if i in right else c.ljust(w) for i, (c, w) in enumerate(zip(cells, widths, strict=True))]
-        return "  ".join(made).rstrip()
-
-    return "\n".join([line(head), line(["-" * w for w in widths]), *(line(row) for row in rows)])
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    line = "  ".join(f"{{:{'>' if i in right else '<'}{width}}}" for i, width in enumerate(widths)).format
+    return "\n".join(line(*row).rstrip() for row in (head, ["-" * width for width in widths], *rows))
 
 
 def print_table(head: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> None:

@@ -233,8 +233,7 @@ class Artifacts:
 
     def newest_rows(self) -> list[Artifact]:
         """Return a row about the newest readable version of each artifact, by name."""
-        names = self._known()
-        newest = self._newest(names, "versions", Version)
+        newest = self._newest(self._known(), "versions", Version)
         refused: list[UntrustedRecordError] = []
         found = {
             name: version if version is not None else next(self.readable(name, refused), None)
@@ -242,24 +241,26 @@ class Artifacts:
         }
         warn_of_refused(refused, self._fs.url, "versions of artifacts")
         made = {name: version for name, version in found.items() if version is not None}
-        confirmed = self._newest(list(made), "confirmations", Confirmation)
+        # When those without a cadence were confirmed says nothing.
+        timed = [name for name, version in made.items() if version.cadence is not None]
+        confirmed = self._newest(timed, "confirmations", Confirmation)
+        now = datetime.now(UTC)
         rows = []
         for name, version in made.items():
             last = confirmed.get(name)
             # What can't be read is told of, and the one before it counts.
-            rows.append(self._row(version, self.last_confirmed(name) if last is None and name in confirmed else last))
+            last = self.last_confirmed(name) if last is None and name in confirmed else last
+            rows.append(self._row(version, last, now))
         return rows
 
     def _newest(self, names: Sequence[str], kind: str, of: type[T]) -> dict[str, T | None]:
         """Return the newest file of each artifact that has one, None for what can't be read; several at once."""
         self._lookups["listings"] += len(names)
-        highest = newest(self._fs, [f"{artifact_folder(name)}/{kind}" for name in names])
-        last = {name: number for name, number in zip(names, highest, strict=True) if number}
-        paths = [place(f"{artifact_folder(name)}/{kind}", number) for name, number in last.items()]
-        datas = self._fs.get_many(paths)
-        return {
-            name: self._readable(data or b"", of, path) for name, path, data in zip(last, paths, datas, strict=True)
-        }
+        folders = [f"{artifact_folder(name)}/{kind}" for name in names]
+        found = zip(names, folders, newest(self._fs, folders), strict=True)
+        last = {name: place(folder, number) for name, folder, number in found if number}
+        datas = self._fs.get_many(list(last.values()))
+        return {name: self._readable(data or b"", of, last[name]) for name, data in zip(last, datas, strict=True)}
 
     def _readable(self, data: bytes, kind: type[T], path: str) -> T | None:
         try:
@@ -271,13 +272,15 @@ class Artifacts:
         """Return rows about the readable versions, as `versions` gives them."""
         versions = self.versions(name, limit)
         confirmed = self.last_confirmed(name)
-        return [self._row(version, confirmed) for version in versions]
+        now = datetime.now(UTC)
+        return [self._row(version, confirmed, now) for version in versions]
 
     @staticmethod
-    def _row(version: Version, confirmed: Confirmation | None) -> Artifact:
+    def _row(version: Version, confirmed: Confirmation | None, now: datetime) -> Artifact:
         found_equal = confirmed.created if confirmed is not None and confirmed.version == version.number else None
-        cadence = parse_cadence(version.cadence, version.tz)
-        due = comes_due(cadence, version.created, found_equal, datetime.now(UTC))
+        due = None
+        if version.cadence is not None:
+            due = comes_due(parse_cadence(version.cadence, version.tz), version.created, found_equal, now)
         created = datetime.fromtimestamp(version.created, UTC)
         key = f"{version.function or version.name}-{version.trace.hex()}"
         return Artifact(version.name, version.number, version.digest.hex(), key, created, version.seconds,

@@ -21,12 +21,12 @@ MONDAY = datetime(2026, 3, 2, 8, tzinfo=UTC)
 @pytest.fixture(autouse=True)
 def own_flow(monkeypatch):
     monkeypatch.setattr(sys, "path", list(sys.path))
-    before = set(sys.modules)
+    before, here = set(sys.modules), str(Path.cwd())
     Path("flow.py").write_text(re.search(r'```python title="flow.py"\n(.*?)```\n', PAGE, re.DOTALL)[1])
     Path("n.txt").write_text("1")
     yield
     for name in set(sys.modules) - before:
-        if str(getattr(sys.modules[name], "__file__", None)).startswith(str(Path.cwd())):
+        if str(getattr(sys.modules[name], "__file__", None)).startswith(here):
             del sys.modules[name]
 
 
