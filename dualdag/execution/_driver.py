@@ -18,7 +18,6 @@ from dualdag.execution._result import Listener, RunResult, as_group
 from dualdag.execution._results import TRIES
 from dualdag.execution._run import Run, error_line, new_run_id
 from dualdag.execution._schedule import Scheduler
-from dualdag.execution._sharing import claims_for
 from dualdag.execution._versions import artifact_rows
 from dualdag.execution._work import InputMissingError
 from dualdag.execution.embedded._sync import SyncBackend
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     from dualdag.execution._protocol import Backend
     from dualdag.graph import Graph, Node
     from dualdag.planning import FileView, Plan
-    from dualdag.store import RunJournal, Store
+    from dualdag.store import Claims, RunJournal, Store
 
 __all__ = ["run_graph"]
 
@@ -180,7 +179,22 @@ def _open_backend(run: Run, plan: Plan) -> None:
         run.session = run.backend.open(RunInfo(run.run_id, run.store, size, *_demands(run, plan)))
         run.recorder.ticking = run.session.inline
         run.opened = True
-        run.claims = claims_for(run, plan)
+        run.claims = _claims_for(run, plan)
+
+
+def _claims_for(run: Run, plan: Plan) -> Claims | None:
+    """Return what a run claims with; None where it makes nothing that others could use, or can't write."""
+    if run.journal.refused is not None:
+        return None
+    if all(run.policy(i).persist is False for i, action in enumerate(plan.actions) if action in (2, 3)):
+        return None
+    from dualdag.store import open_claims
+
+    try:
+        return open_claims(run.store, run.run_id)
+    except StoreError as error:
+        run.tell("warning", message=f"other runs can't see what this one does: {error}")
+        return None
 
 
 def _demands(run: Run, plan: Plan) -> tuple[list[Mapping[str, Any]], list[str]]:

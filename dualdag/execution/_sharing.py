@@ -18,12 +18,10 @@ from dualdag.execution._work import INSIDE_ELSEWHERE, INSIDE_HERE
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from dualdag.execution._run import Run
     from dualdag.execution._schedule import Scheduler
-    from dualdag.planning import Plan
     from dualdag.store import Claims
 
-__all__ = ["Sharing", "claims_for"]
+__all__ = ["Sharing"]
 
 #: Seconds of work per slot that are claimed at once: where a job costs nothing, where it does, at the most.
 WORTH, WORTH_PRICED, WORTH_MOST = 0.05, 0.2, 1.0
@@ -31,29 +29,6 @@ WORTH, WORTH_PRICED, WORTH_MOST = 0.05, 0.2, 1.0
 TIMES = 4
 #: Seconds between two looks at what others make: the first, the longest.
 LOOKS_HERE, LOOKS_ELSEWHERE = (0.02, 0.05), (0.3, 1.0)
-
-
-def claims_for(run: Run, plan: Plan) -> Claims | None:
-    """Return what a run claims with; None where it makes nothing that others could use, or can't write.
-
-    Parameters
-    ----------
-    run : Run
-        The run.
-    plan : Plan
-        What it is going to do.
-    """
-    if run.journal.refused is not None:
-        return None
-    if all(run.policy(i).persist is False for i, action in enumerate(plan.actions) if action in (2, 3)):
-        return None
-    from dualdag.store import open_claims
-
-    try:
-        return open_claims(run.store, run.run_id)
-    except StoreError as error:
-        run.tell("warning", message=f"other runs can't see what this one does: {error}")
-        return None
 
 
 class Sharing:
@@ -379,8 +354,8 @@ class Sharing:
         except StoreError as error:
             self._stop_claiming(error)
             return
-        before = len(self.parked)
-        for i in list(self.parked):
+        before = self.parked.copy()
+        for i in before:
             made = keys.get(i) in found or scheduler.actions.get(i) in found
             holder = holders.get(i)
             if made:
@@ -390,15 +365,24 @@ class Sharing:
                 scheduler.unknown.append(i)
             else:
                 self.parked[i] = self.makers[i] = holder
-        self._between = self._looks[0] if len(self.parked) < before else min(self._looks[1], 1.5 * self._between)
+        self._tell_lost({i: run for i, run in before.items() if i not in self.parked and i not in self._free})
+        self._between = self._looks[0] if len(self.parked) < len(before) else min(self._looks[1], 1.5 * self._between)
         self._next_look = time.monotonic() + self._between
         self._tell()
 
     def _tell(self) -> None:
         """Say for whom this run waits, once for each."""
         for i, holder in self.parked.items():
-            if holder not in self._told:
+            if holder not in self._told and self._claims is not None:
                 self._told.add(holder)
                 count = sum(one == holder for one in self.parked.values())
                 more = f" and {count - 1} more" if count > 1 else ""
-                self._run.tell("waiting", i, message=f"waits for run {holder}, which makes it{more}")
+                where = self._claims.watch.where(holder)
+                self._run.tell("waiting", i, message=f"waits for run {holder}{where}, which makes it{more}")
+
+    def _tell_lost(self, lost: Mapping[int, str]) -> None:
+        """Say that this run makes what it was said to wait for, once for each."""
+        for i, holder in lost.items():
+            if holder in self._told:
+                self._told.discard(holder)
+                self._run.tell("waiting", i, message=f"run {holder} gave it up, so it is made here")

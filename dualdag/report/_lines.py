@@ -134,4 +134,5 @@ class Lines:
         if now - self._last > _BEAT:
             longest = sorted(state.running.values(), key=lambda pair: pair[1])[:3]
             shown = ", ".join(f"{label} ({seconds_text(now - began)})" for label, began in longest)
-            self._say(f"{state.done} of {state.total} done" + (f"; running: {shown}" if shown else ""))
+            doing = f"running: {shown}" if shown else state.awaits
+            self._say(f"{state.done} of {state.total} done" + (f"; {doing}" if doing else ""))

@@ -59,6 +59,8 @@ class RunState:
         How many it can run at once; 0 where that is not known.
     artifacts : dict of int to ArtifactState
         By position; only of artifacts that something is done for.
+    awaits : str
+        For what of another run this one waits, as it was last told; empty since something began here.
     ended : bool
         Whether the run came to its end.
     """
@@ -71,6 +73,7 @@ class RunState:
     waiting: dict[int, str] = field(default_factory=dict)
     slots: int = 0
     artifacts: dict[int, ArtifactState] = field(default_factory=dict)
+    awaits: str = ""
     ended: bool = False
     began: float = field(default_factory=time.monotonic)
     _owner: dict[int, int] | list[int] = field(default_factory=dict)
@@ -97,7 +100,10 @@ class RunState:
         if kind == "plan":
             self.slots = event.slots
             self._take_plan(event.data)
+        elif kind == "waiting":
+            self.awaits = f"{event.label} {event.message}"
         elif kind == "start":
+            self.awaits = ""
             self.waiting[i] = event.label
             self._advance()
         elif kind in {"done", "reuse", "failed"}:

@@ -88,6 +88,20 @@ class Watch:
         """Return the runs that there were leases of at the last look."""
         return list(self._seen)
 
+    def where(self, run: str) -> str:
+        """Return in words which process a run is, in parentheses; empty where that is not known.
+
+        Parameters
+        ----------
+        run : str
+            Another run.
+        """
+        seen = self._seen.get(run)
+        if seen is None or seen.beat is None or not seen.beat.machine:
+            return ""
+        machine = "this machine" if seen.beat.machine == self._lease.process.machine else seen.beat.machine.split()[0]
+        return f" (process {seen.beat.process} on {machine})"
+
     def alive(self, run: str, epoch: int) -> bool:
         """Return whether a run still holds what it claimed in an epoch; fence it if it fell silent.
 

@@ -144,6 +144,22 @@ def test_a_run_waits_for_another_and_says_so(tmp_path):
     assert "made by run" in said
 
 
+def test_a_run_says_so_when_it_waits_no_longer(tmp_path):
+    store = str(tmp_path / "store")
+    with at_work(1, tmp_path, store, pace="slow") as processes:
+        wait_until(lambda: marks(tmp_path).total() == 1)
+        processes[0].send_signal(signal.SIGSTOP)
+        killer = threading.Timer(1.0, processes[0].kill)
+        killer.start()
+        result = dag.run(graph(1, str(tmp_path / "marks"), "slow"), store=store, backend="local", progress="off")
+        killer.join()
+    assert result == answer(1)
+    waits, goes_on = (event["message"] for event in events_of(open_store(store), "waiting"))
+    if sys.platform.startswith("linux"):
+        assert f"(process {processes[0].pid} on this machine), which makes it" in waits
+    assert goes_on == f"run {waits.split()[3]} gave it up, so it is made here"
+
+
 def test_who_fails_leaves_the_node_to_the_others(tmp_path):
     store, broken = str(tmp_path / "store"), tmp_path / "broken"
     broken.touch()

@@ -132,6 +132,21 @@ def test_lines_tell_of_what_takes_long(plan, capsys, monkeypatch):
     assert "0 of 9 done; running: upper (" in said
 
 
+def test_lines_tell_again_of_what_is_long_waited_for(plan, capsys, monkeypatch):
+    monkeypatch.setattr(_lines, "_BEAT", 0.2)
+    monkeypatch.setattr(_lines, "_TICK", 0.01)
+    said = ""
+    with progress("lines") as (listener,):
+        listener(event("plan", data=plan))
+        listener(event("waiting", plan, places(plan)["upper"], message="waits for run x, which makes it"))
+        until = time.monotonic() + 30
+        while "0 of 9 done;" not in said and time.monotonic() < until:
+            time.sleep(0.01)
+            said += capsys.readouterr().err
+    assert said.startswith("upper: waits for run x, which makes it\n")
+    assert "0 of 9 done; upper waits for run x, which makes it\n" in said
+
+
 def test_off_and_a_run_with_nothing_to_do_say_nothing(plan, capsys):
     with progress("off") as listeners:
         assert listeners == ()
