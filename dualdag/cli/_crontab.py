@@ -13,6 +13,8 @@ from dualdag.graph import cron_fields
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
+    from dualdag.graph import Cadence
+
 __all__ = ["Crontab", "crontab"]
 
 # What all crons read alike; "L", "#" and a step after one number are others' inventions.
@@ -52,7 +54,7 @@ def crontab(schedule: Schedule, zone: ZoneInfo | None) -> Crontab:
         *(f"# {note}" for note in schedule.notes),
     ]
     for job in schedule.jobs:
-        times, why = _times(job, zone)
+        times, why = _of_changes(job, zone) if job.cadence.kind == "change" else _times(job.cadence, zone)
         when[job.artifact] = times
         lines += ["", f"# {job.artifact}: {job.cadence}; {why}"]
         command = _command(schedule, job)
@@ -79,9 +81,18 @@ def _word(text: str) -> str:
     return "".join(part.replace("%", r"\%") for part in parts)
 
 
-def _times(job: Job, zone: ZoneInfo | None) -> tuple[list[str], str]:
+def _of_changes(job: Job, zone: ZoneInfo | None) -> tuple[list[str], str]:
+    """Return when to ask about what no clock makes due: each hour, and when what it takes may have been made."""
+    above = [line for cadence in job.above for line in _times(cadence, zone)[0]]
+    hourly = [] if any(line.startswith("*") for line in above) else ["0 * * * *"]
+    asked = (
+        "asked every hour" if not above else "asked often" if not hourly else "asked every hour, and with what it takes"
+    )
+    return list(dict.fromkeys(hourly + above)), f"which no clock knows: {asked}"
+
+
+def _times(cadence: Cadence, zone: ZoneInfo | None) -> tuple[list[str], str]:
     """Return when to ask, and why then."""
-    cadence = job.cadence
     if cadence.kind == "interval":
         minutes = tick_minutes(cadence.seconds)
         every = {1: "* * * * *", 60: "0 * * * *"}.get(minutes, f"*/{minutes} * * * *")

@@ -1,4 +1,4 @@
-"""`dualdag schedule`: jobs for another program's clock, one for each artifact that the clock makes due."""
+"""`dualdag schedule`: jobs for another program's clock, one for each artifact but what no clock makes due."""
 
 from __future__ import annotations
 
@@ -28,7 +28,6 @@ _TICKS = (60, 30, 20, 15, 10, 5, 2, 1)
 _VARIABLES = ("RAY_ADDRESS", "DASK_SCHEDULER_ADDRESS", "XDG_CACHE_HOME")
 _NOT_SAID = frozenset({"DUALDAG_SECRET", "DUALDAG_PROGRESS", "DUALDAG_STORE"})
 _WHY_NOT = {
-    "change": "made on any change, so that no clock says when: jobs that take it look at it",
     "manual": "made only when named in --refresh",
     "frozen": "never made again until its cadence is edited",
 }
@@ -36,11 +35,12 @@ _WHY_NOT = {
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """An artifact, and the command that makes it where it is due."""
+    """An artifact, and the command that makes it where it is due; of one without a cadence, those of what it takes."""
 
     artifact: str
     cadence: Cadence
     command: tuple[str, ...]
+    above: tuple[Cadence, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +166,7 @@ def _schedule(
             others[name] = _WHY_NOT[cadence.kind]
             continue
         command = (sys.executable, "-m", "dualdag", "run", file, name, "--due", *more)
-        jobs.append(Job(name, cadence, command))
+        jobs.append(Job(name, cadence, command, _above(chosen[name]) if cadence.kind == "change" else ()))
     texts = [folder, *variables.values(), *(word for job in jobs for word in job.command)]
     for text in texts:
         if not text.isprintable():
@@ -174,6 +174,22 @@ def _schedule(
     return Schedule(
         Path(file).name, _name(file, folder, more, variables), folder, variables, tuple(jobs), others, notes
     )
+
+
+def _above(node: Node[Any]) -> tuple[Cadence, ...]:
+    """Return the cadences of the nearest artifacts above one that have any: when they are made, it may change."""
+    from dualdag.graph import compile_graph
+
+    graph = compile_graph([node])
+    order = list(graph.targets)
+    found: list[Cadence] = []
+    for i in order:  # grows while it is read
+        specs = graph.artifacts(i)
+        if specs and specs[0].cadence.kind != "change":
+            found.append(specs[0].cadence)
+        else:
+            order += [j for j in graph.inputs[i] if j not in order]
+    return tuple(dict.fromkeys(one for one in found if one.kind not in _WHY_NOT))
 
 
 def _name(file: str, folder: str, more: list[str], variables: Mapping[str, str]) -> str:

@@ -34,7 +34,7 @@ def units(schedule: Schedule) -> tuple[dict[str, str], dict[str, list[str]]]:
         head += ["# Not scheduled:", *(f"#   {name}: {why}" for name, why in schedule.others.items())]
     for job in schedule.jobs:
         name = f"{schedule.name}-{job.artifact}"
-        when[job.artifact] = calendar(job.cadence)
+        when[job.artifact] = list(dict.fromkeys(event for one in (job.cadence, *job.above) for event in calendar(one)))
         files[f"{name}.service"] = _service(schedule, job, f"{name}.service", head)
         files[f"{name}.timer"] = _timer(schedule, job, f"{name}.timer", when[job.artifact])
         head = []
@@ -103,7 +103,7 @@ def calendar(cadence: Cadence) -> list[str]:
     Parameters
     ----------
     cadence : Cadence
-        An interval or cron fields.
+        An interval, cron fields or none: what is made on any change is asked about each hour.
 
     Examples
     --------
@@ -111,8 +111,8 @@ def calendar(cadence: Cadence) -> list[str]:
     >>> calendar(parse_cadence("0 6 * * 1-5", "Europe/Berlin"))
     ['Mon,Tue,Wed,Thu,Fri *-*-* 06:00:00 Europe/Berlin']
     """
-    if cadence.kind == "interval":
-        minutes = tick_minutes(cadence.seconds)
+    if cadence.kind in {"interval", "change"}:
+        minutes = tick_minutes(cadence.seconds) if cadence.seconds else 60
         return {1: ["*-*-* *:*:00"], 60: ["*-*-* *:00:00"]}.get(minutes, [f"*-*-* *:00/{minutes}:00"])
     fields = cron_fields(cadence.cron)
     clock = f"{_spell(fields.hours, 24)}:{_spell(fields.minutes, 60)}:00 {cadence.tz}"

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from click.testing import CliRunner
 
+import dualdag as dag
 from dualdag.cli._crontab import crontab
 from dualdag.cli._main import cli
 from dualdag.cli._schedule import Job, Schedule
@@ -91,16 +92,80 @@ def test_a_crontab():
     here = Path.cwd()
     run = f"cd {here} && DUALDAG_STORE={here}/.dualdag DUALDAG_PROGRESS=off {shlex.quote(sys.executable)} -m dualdag run {here}/flow.py"
     assert jobs(text) == [
+        ("0 * * * *", f"{run} raw --due >/dev/null"),
         ("*/5 * * * *", f"{run} hourly --due >/dev/null"),
         ("0 * * * *", f"{run} weekly --due >/dev/null"),
         ("* * * * *", f"{run} often --due >/dev/null"),
         ("0 4,5 * * *", f"{run} morning --due >/dev/null"),
     ]
     assert "# weekly: 7d; that counts from when it was last made" in text
-    assert text.splitlines()[-3].startswith("# raw: made on any change")
+    assert "# raw: on change; which no clock knows: asked every hour\n" in text
     assert text.splitlines()[-1].startswith("# ice: never")
     same = call("flow.py", "morning", "--to", "cron", "--tz", "Europe/Berlin")
     assert [fields for fields, _ in jobs(same)] == ["0 6 * * *"]
+
+
+JOINED = """
+import dualdag as dag
+
+@dag.task
+def read(path, use):
+    with open(path) as f:
+        return f.read()
+
+@dag.task
+def join(*texts):
+    return " ".join(texts)
+
+daily = read(dag.file("n.txt"), 1).artifact("daily", cadence="1d")
+morning = join(read(dag.file("n.txt"), 2), "!").artifact("morning", cadence="30 6 * * *", tz="Europe/Berlin")
+between = join(morning, "?").artifact("between")
+join(between, daily).artifact("report")
+read(dag.file("n.txt"), 3).artifact("copy")
+join(daily, "w").artifact("weekly", cadence="7d")
+join("h").artifact("by-hand", cadence="manual")
+"""
+
+
+@pytest.mark.parametrize("to", ["cron", "systemd"])
+def test_what_changes_is_asked_for_with_what_it_takes(to):
+    Path("flow.py").write_text(JOINED)
+    Path("n.txt").write_text("1")
+    when = {job["artifact"]: job["when"] for job in json.loads(call("flow.py", "--to", to, "--json"))["jobs"]}
+    hourly = {"cron": "0 * * * *", "systemd": "*-*-* *:00:00"}[to]
+    assert when["copy"] == [hourly]
+    assert when["between"] == [hourly, *when["morning"]]
+    assert when["report"] == when["between"]
+
+
+def test_jobs_make_what_due_makes():
+    Path("flow.py").write_text(JOINED)
+    Path("n.txt").write_text("0")
+    text = json.loads(call("flow.py", "--to", "cron", "--tz", "UTC", "--json"))
+    lines = {job["artifact"]: [Cron(fields, "UTC") for fields in job["when"]] for job in text["jobs"]}
+    start = datetime(2026, 3, 27, 20, tzinfo=UTC)  # summer time begins on the 29th
+    for hour in range(36):
+        for at in (start + hour * HOUR, start + hour * HOUR + HOUR / 2):
+            asked = [name for name, of in lines.items() if any(line.comes_at(at) for line in of)]
+            for names, store in ([[name] for name in asked], "jobs"), ([[]] if asked else [], "one"):
+                for some in names:
+                    with dag.configure(now=at):
+                        arguments = ["run", "flow.py", *some, "--due", "--store", store, "--backend", "sync"]
+                        done = CliRunner().invoke(cli, arguments)
+                        assert done.exit_code == 0, done.output
+        found = [history(store) for store in ("jobs", "one")]
+        assert found[0] == found[1], (hour, asked)
+        if hour % 5 == 3:
+            Path("n.txt").write_text(str(hour))
+    assert set(found[0]) == {"daily", "morning", "between", "report", "copy", "weekly"}
+    assert len(found[0]["report"]) > 2
+
+
+def history(store):
+    opened = dag.store(store)
+    return {
+        row.name: [(v.version, v.created, v.digest) for v in opened.versions(row.name)] for row in opened.artifacts()
+    }
 
 
 ODD = "a b%c'd\\%e $HOME"
@@ -153,9 +218,9 @@ def test_units(odd_place, monkeypatch):
         call("fl ow.py", "--to", "systemd", "--param", "word=100% $HOME", "--workers", "2", "-o", "units", "--json")
     )
     names = [Path(path).name for path in found["written"]]
-    assert len(names) == 8
+    assert len(names) == 10
     assert all(re.fullmatch(r"dualdag-fl_ow-[0-9a-f]{6}-[a-z]+\.(service|timer)", name) for name in names)
-    service, timer = (Path(path).read_text() for path in found["written"][:2])
+    service, timer = (Path(path).read_text() for path in found["written"][2:4])
     lines = dict(line.split("=", 1) for line in service.splitlines() if "=" in line and not line.startswith("#"))
     folder = str(odd_place)
     assert lines["WorkingDirectory"].replace("%%", "%") == folder
@@ -182,7 +247,7 @@ def test_units(odd_place, monkeypatch):
 
 def test_each_is_printed_with_its_name():
     text = call("flow.py", "--to", "systemd")
-    assert len(re.findall(r"^# dualdag-flow-[0-9a-f]{6}-\w+\.timer$", text, re.MULTILINE)) == 4
+    assert len(re.findall(r"^# dualdag-flow-[0-9a-f]{6}-\w+\.timer$", text, re.MULTILINE)) == 5
     assert "#   ice: never made again" in text
 
 
