@@ -137,7 +137,7 @@ def collect(
     for _ in range(_ROUNDS):
         now = time.time() if dry_run else place_time(store._fs) or time.time()
         with Marks() as marks:
-            runs = _look(store, marks, limits(now), now)
+            runs = _look(store, marks, limits(now), now, tidy=not dry_run)
             step("marked")
             report = _report(marks, runs)
             first = first or report
@@ -164,11 +164,11 @@ def collect(
     )
 
 
-def _look(store: Published, marks: Marks, limits: Limits, now: float) -> Runs:
+def _look(store: Published, marks: Marks, limits: Limits, now: float, *, tidy: bool) -> Runs:
     """Note what there is and what of it goes."""
     fs = store._fs
     # The runs first: one that begins later is noticed before anything is removed.
-    runs = Runs(store, now)
+    runs = Runs(store, now, tidy=tidy)
     store._records.refresh()
     mark_versions(store, marks, limits)
     mark_records(store, marks, limits)

@@ -112,10 +112,13 @@ class Runs:
         Where they are.
     now : float
         By the store's clock.
+    tidy : bool
+        Whether leases of runs that are over may be removed.
     """
 
-    def __init__(self, store: Handle, now: float) -> None:
+    def __init__(self, store: Handle, now: float, *, tidy: bool = True) -> None:
         self._store = store
+        self._tidy = tidy
         self._fs = store._fs
         self._now = now
         #: Names of those that ended, or were killed.
@@ -127,7 +130,7 @@ class Runs:
 
     def look(self) -> set[str]:
         """Look again; return the names of runs that began or were seen to go on since the last time."""
-        leases = live_leases(self._store)
+        leases = live_leases(self._store, tidy=self._tidy)
         new = [name for name in self._fs.names("runs") if name not in self.ended or name in leases]
         found = together(self._fs, lambda name: self._goes_on(name, leased=name in leases), new)
         states = dict(zip(new, found, strict=True))

@@ -89,7 +89,7 @@ def pack_batches(store: Handle, before: float, now: float, *, dry_run: bool) -> 
         Whether to count only.
     """
     fs = store._fs
-    runs = Runs(store, now)
+    runs = Runs(store, now, tidy=not dry_run)
     if runs.live:
         return 0
     saved = 0

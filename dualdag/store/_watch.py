@@ -172,23 +172,26 @@ def _older(written: float | None, now: float | None, seconds: float) -> bool:
     return written is not None and now is not None and now - written > seconds
 
 
-def live_leases(store: Handle) -> set[str]:
+def live_leases(store: Handle, *, tidy: bool = True) -> set[str]:
     """Return the ids of the runs that may be at work on a store; remove the leases of those that are over.
 
     Parameters
     ----------
     store : Store
         Any.
+    tidy : bool
+        Whether something may be written, and removed, there.
     """
     fs, sealer = store._fs, store._sealer
     found = listed(fs.entries("leases"))
-    now = place_time(fs) if found and not store.readonly else None
+    tidy = tidy and not store.readonly
+    now = place_time(fs) if found and tidy else None
     beats = read_beats(fs, sealer, {run: max(of) for run, of in found.items()})
     alive = set()
     for run, of in found.items():
         newest, beat = max(of), beats[run]
         if (beat is not None and beat.has_ended) or _older(of[newest], now, DAY):
-            for number in () if store.readonly else of:
+            for number in of if tidy else ():
                 fs.remove(path_of(run, number))
         elif beat is None or not beat.fenced:
             alive.add(run)

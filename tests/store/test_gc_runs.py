@@ -13,7 +13,9 @@ import dualdag as dag
 from dualdag.store import _artifacts, _gc, open_store
 from dualdag.store import _live as live_room
 from dualdag.store._claims import open_claims
+from dualdag.store._leases import Beat, path_of
 from dualdag.store._mark import Limits
+from dualdag.store._process import this_process
 from dualdag.testing._store_suite_base import a_version
 from tests.store.test_gc import LARGE, flow, make, objects, wanted
 
@@ -144,3 +146,19 @@ def test_a_version_that_goes_while_it_is_looked_for_is_no_damage(url, monkeypatc
     monkeypatch.setattr(_artifacts, "descending", lambda *_: listed_before)
     assert [one.number for one in numbers] == [6, 5]
     assert not recwarn.list
+
+
+def test_a_dry_run_writes_and_removes_nothing(url):
+    make(url, 1)
+    store = open_store(url)
+    lease = Beat("gone", 1, 10.0, *this_process()._replace(number=2**22 + 1))
+    path = path_of("gone", 1)
+    store._fs.put_if_absent(path, [store._sealer.seal(lease, path)])
+    before = {
+        path: path.stat().st_mtime_ns for path in [Path(url), *Path(url).rglob("*")] if path.parent.name != "cache"
+    }
+    found = store.gc(older_than=0, grace=0, dry_run=True)
+    assert (found.runs, found.objects) == ((), 1)
+    assert before == {path: path.stat().st_mtime_ns for path in before}
+    assert store.gc(older_than=0, grace=0).objects == 1
+    assert store._fs.get(path) is None
