@@ -154,9 +154,8 @@ def test_a_dry_run_writes_and_removes_nothing(url):
     lease = Beat("gone", 1, 10.0, *this_process()._replace(number=2**22 + 1))
     path = path_of("gone", 1)
     store._fs.put_if_absent(path, [store._sealer.seal(lease, path)])
-    before = {
-        path: path.stat().st_mtime_ns for path in [Path(url), *Path(url).rglob("*")] if path.parent.name != "cache"
-    }
+    there = [Path(url), *(path for path in Path(url).rglob("*") if "cache" not in path.parts)]
+    before = {path: path.stat().st_mtime_ns for path in there}
     found = store.gc(older_than=0, grace=0, dry_run=True)
     assert (found.runs, found.objects) == ((), 1)
     assert before == {path: path.stat().st_mtime_ns for path in before}
