@@ -18,20 +18,11 @@ from typing import Any
 import msgspec
 
 from dualdag.store._facts import Batch, Record
+from dualdag.store._index_file import begin, connect, state_of, unlink
 from dualdag.store._rows import fold, from_row, to_row
 
 __all__ = ["Index", "IndexLostError"]
 
-_VERSION = 6
-_TABLES = """
-CREATE TABLE IF NOT EXISTS records (id INTEGER PRIMARY KEY, body BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS keys (key BLOB PRIMARY KEY, record INTEGER NOT NULL, action BLOB) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS names ON keys (action) WHERE action IS NOT NULL;
-CREATE TABLE IF NOT EXISTS owns (own BLOB PRIMARY KEY, seconds REAL NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS facts
-    (key BLOB PRIMARY KEY, number INTEGER NOT NULL, body BLOB NOT NULL, action_number INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
-"""
 _ASKED = 500
 #: Keys, and bytes of small values, held in memory before they go to the file.
 _HELD, _HELD_BYTES = 40_000, 32 << 20
@@ -101,39 +92,25 @@ class Index:
                     self._disconnect()
                     if "malformed" not in str(error):
                         break
-                    _unlink(path)
+                    unlink(path)
                 except OSError:
                     break
                 except _DAMAGED:
                     self._disconnect()
-                    _unlink(path)
+                    unlink(path)
                 else:
                     self._path = path
                     return
         self._connect(":memory:", name)
 
     def _connect(self, file: str, name: str) -> None:
-        db = sqlite3.connect(file, check_same_thread=False, timeout=5.0, isolation_level=None)
-        self._db = db
-        self._finalizer = weakref.finalize(self, _close, db, os.getpid())
-        if file != ":memory:":
-            # In this order the change of mode waits for no disk: what is lost here is read again from the records.
-            db.execute("PRAGMA synchronous=OFF")
-            db.execute("PRAGMA journal_mode=WAL")
-        version = db.execute("PRAGMA user_version").fetchone()[0]
-        if version == 0:
-            db.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version={_VERSION}; COMMIT")
-            db.execute("INSERT OR IGNORE INTO state VALUES ('store', ?)", (name,))
-        elif version != _VERSION:
-            raise sqlite3.DatabaseError("of another version")
-        state = self._state()
-        if state.get("store") != name:
-            raise sqlite3.DatabaseError("of another store")
-        self._read_state(state)
+        self._db = connect(file)
+        self._finalizer = weakref.finalize(self, _close, self._db, os.getpid())
+        self._read_state(begin(self._db, name))
 
     def _state(self) -> dict[str, Any]:
         assert self._db is not None  # noqa: S101 - asked only with a file
-        return dict(self._db.execute("SELECT name, value FROM state"))
+        return state_of(self._db)
 
     def _read_state(self, state: Mapping[str, Any]) -> None:
         self.next = max(self.next, state.get("next", 0))
@@ -149,7 +126,7 @@ class Index:
         with self._lock:
             self._disconnect()
             if self._path is not None:
-                _unlink(self._path)
+                unlink(self._path)
             self._path = None
             self._forget()
             self._open()
@@ -405,11 +382,3 @@ def _close(db: sqlite3.Connection, process: int) -> None:
     # A fork must leave its parent's file alone.
     if os.getpid() == process:
         db.close()
-
-
-def _unlink(path: Path) -> None:
-    for ending in ("", "-wal", "-shm"):
-        try:
-            path.with_name(path.name + ending).unlink(missing_ok=True)
-        except OSError:
-            pass
