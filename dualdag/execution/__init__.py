@@ -9,7 +9,7 @@ from dualdag.execution._failures import describe, revive
 from dualdag.execution._inner import InnerThreads, inner_environment
 from dualdag.execution._inputs import look_at, read_files
 from dualdag.execution._lasting import in_lasting_thread
-from dualdag.execution._making import FORMAT, FileFact, Known, machine, making_of
+from dualdag.execution._making import FORMAT, MOST_STEPS, FileFact, Known, machine, making_of
 from dualdag.execution._payload import Packer, Place, place_of, run_job
 from dualdag.execution._piped import run_bytes
 from dualdag.execution._protocol import Backend, Handle, Job, Literal, Outcome, RunInfo, Session, Step
@@ -23,6 +23,7 @@ from dualdag.execution.embedded._values import Values, run_steps
 
 __all__ = [
     "FORMAT",
+    "MOST_STEPS",
     "ArtifactRow",
     "Backend",
     "Event",

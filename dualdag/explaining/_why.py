@@ -8,7 +8,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from dualdag.errors import CorruptObjectError, UntrustedRecordError
-from dualdag.execution import Known, look_at, machine, making_of, read_files
+from dualdag.execution import MOST_STEPS, Known, look_at, machine, making_of, read_files
 from dualdag.explaining._cause import Cause, listed, place_text, wrapped
 from dualdag.explaining._compare import compare, with_parameters
 from dualdag.explaining._making import Making, making_from, read_making
@@ -203,7 +203,7 @@ class _Explainer:
                     ways.append((j, self._plan.graph.label(j), (*way, *below)))
         if self.seen is not None:
             found = with_parameters(*self.seen, found)
-        return found or [self._unexplained(position, name)]
+        return found or self._beyond_notes(position) or [self._unexplained(position, name)]
 
     def changes(self, position: int, name: str) -> list[Cause]:
         """Return what differs from the last version of something that would not run; of what is above it too."""
@@ -317,6 +317,22 @@ class _Explainer:
             return []
         self.notes.append(f"{said} With .artifact(...) its versions would tell what changed.")
         return [Cause("record", f"{label}: {plan.reason(i)}", str(plan.graph.nodes[i]._site))]
+
+    def _beyond_notes(self, i: int) -> list[Cause]:
+        """Return the steps that are new to the store, where there are more of them than versions note."""
+        plan, graph = self._plan, self._plan.graph
+        steps = self._steps_above(i)
+        if len(steps) < MOST_STEPS:
+            return []
+        new = [(j, way) for j, way in steps if plan.action(j) == "run" and plan.reason(j).startswith("never run")]
+        if new:
+            self.notes.append(f"A version notes the {MOST_STEPS} steps nearest to it: what changed lies beyond them.")
+        # The farthest first, as what is below those is new for their sake.
+        return [
+            Cause("record", f"{graph.label(j)}: {plan.reason(j)}", str(graph.nodes[j]._site),
+                  through=(graph.label(j), *way))
+            for j, way in reversed(new[-3:])
+        ]  # fmt: skip
 
     def _unexplained(self, position: int, name: str) -> Cause:
         reason = self._plan.reason(position)

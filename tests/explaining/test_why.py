@@ -434,3 +434,17 @@ def test_a_wide_graph():
     assert [one.text for one in found] == ["wide takes 151 inputs, and took 150", "file f150.txt was added"]
     Path("f149.txt").write_text("other")
     assert [one.text for one in dag.why(wide(150)).causes] == ["file f149.txt changed"]
+
+
+def test_what_lies_beyond_the_notes():
+    node = dag.task(lambda *xs, k=0: k)
+
+    def wide(last):
+        return node(*[node(node(k=k), k=k + (last if k == 180 else 0)) for k in range(200)]).artifact("wide")
+
+    wide(0).compute(backend="sync", progress="off")
+    why = dag.why(wide(1000))
+    (only,) = why.causes
+    assert only.text == "<lambda>: never run with this function and these arguments"
+    assert len(only.through) == 2
+    assert "nearest" in why.notes[0]
