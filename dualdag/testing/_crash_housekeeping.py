@@ -7,6 +7,7 @@ from dataclasses import replace
 import dualdag as dag
 from dualdag.testing._crash_checks import DAMAGE, is_whole, leads_somewhere, opened, quietly, run
 from dualdag.testing._crash_operations import WRITING, act_chain, check_heal, is_price, marks, newest, prepare_heal
+from dualdag.testing._crash_sharing import TAKE_OVER
 from dualdag.testing._crash_tasks import marked, price
 from dualdag.testing._crashes import Operation, Place
 from dualdag.testing._store_suite_base import a_record
@@ -117,6 +118,7 @@ OPERATIONS = {
     operation.name: operation
     for operation in (
         *WRITING,
+        TAKE_OVER,
         Operation("verify --repair", _act_repair, _check_repair, _prepare_repair),
         Operation("gc", _act_gc, _check_gc, _prepare_gc, waited_for=True),
         Operation("cp", _act_copy, _check_copy, _prepare_copy),

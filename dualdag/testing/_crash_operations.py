@@ -13,9 +13,9 @@ from dualdag.testing._crash_tasks import chain, marked, mix, mixed, pair, price
 from dualdag.testing._crashes import Operation, Place
 from dualdag.testing._store_suite_base import a_record, a_version
 
-__all__ = ["WRITING", "act_chain", "check_heal", "is_price", "marks", "newest", "prepare_heal"]
+__all__ = ["NODES", "WRITING", "act_chain", "check_chain", "check_heal", "is_price", "marks", "newest", "prepare_heal"]
 
-_NODES = 20
+NODES = 20
 _START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
@@ -34,19 +34,19 @@ def _expected(size: int) -> list[bytes]:
 
 
 def _run_chain(place: Place) -> Any:
-    return run(place, chain(marks(place), _NODES)[-1].artifact("last"))
+    return run(place, chain(marks(place), NODES)[-1].artifact("last"))
 
 
 def act_chain(place: Place) -> None:
-    assert _run_chain(place) == _expected(_NODES)[-1]
+    assert _run_chain(place) == _expected(NODES)[-1]
 
 
-def _check_run(place: Place) -> None:
+def check_chain(place: Place) -> None:
     quietly(place, lambda: _resume(place))
 
 
 def _resume(place: Place) -> None:
-    expected, nodes, store = _expected(_NODES), chain(marks(place), _NODES), opened(place)
+    expected, nodes, store = _expected(NODES), chain(marks(place), NODES), opened(place)
     is_whole(place, store)
     leads_somewhere(store)
     kept = recorded(store, nodes)
@@ -65,7 +65,7 @@ def _is_settled(place: Place) -> None:
     before = marked(marks(place))
     act_chain(place)
     assert marked(marks(place)) == before
-    assert dag.load("last", store=place.url) == _expected(_NODES)[-1]
+    assert dag.load("last", store=place.url) == _expected(NODES)[-1]
     store = opened(place)
     is_whole(place, store)
     assert len(store.versions("last")) == 1
@@ -217,7 +217,7 @@ def _of_side(place: Place, store: Store, name: str) -> int:
 def prepare_heal(place: Place) -> None:
     act_chain(place)
     store = opened(place)
-    nodes = chain(marks(place), _NODES)
+    nodes = chain(marks(place), NODES)
     keys = [bytes.fromhex(node.key.rpartition("-")[2]) for node in nodes]
     found = store.records(keys)
     for name, damage in ((4, _flip), (6, _cut), (8, None)):
@@ -239,9 +239,9 @@ def _cut(data: bytes) -> bytes:
 
 
 def _act_heal(place: Place) -> None:
-    nodes = chain(marks(place), _NODES)
+    nodes = chain(marks(place), NODES)
     value = run(place, mix(100, marks(place), [nodes[4], nodes[6], nodes[8]]))
-    expected = _expected(_NODES)
+    expected = _expected(NODES)
     assert value == mixed(100, [expected[4], expected[6], expected[8]])
 
 
@@ -255,8 +255,8 @@ def check_heal(place: Place) -> None:
         assert marked(marks(place)) == healed, "what was healed was run again"
         store = opened(place)
         is_whole(place, store)
-        kept = recorded(store, chain(marks(place), _NODES))
-        assert kept == dict(enumerate(_expected(_NODES)))
+        kept = recorded(store, chain(marks(place), NODES))
+        assert kept == dict(enumerate(_expected(NODES)))
 
     quietly(place, check, *DAMAGE)
 
@@ -346,7 +346,7 @@ def _check_marker(place: Place) -> None:
 
 #: What writes to a store.
 WRITING = (
-    Operation("run of 20 nodes", act_chain, _check_run),
+    Operation("run of 20 nodes", act_chain, check_chain),
     Operation("publish a version", lambda p: is_price(p, 2), _check_publish, lambda p: is_price(p, 1)),
     Operation("confirm a version", _act_confirm, _check_confirm, lambda p: run(p, _hourly(p), now=_START)),
     Operation("refresh", _act_refresh, _check_refresh, _prepare_refresh),

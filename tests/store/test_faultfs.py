@@ -13,6 +13,7 @@ from fsspec import filesystem
 from dualdag.errors import StoreError
 from dualdag.store import open_store
 from dualdag.testing import FaultFS
+from dualdag.testing.__main__ import main
 from dualdag.testing._crashes import apart
 from dualdag.testing._faults import CRASHED, Killed
 
@@ -124,6 +125,24 @@ def test_what_is_no_fault():
         FaultFS(fault="fire")
     with pytest.raises(ValueError, match="wraps no filesystem"):
         FaultFS().ls("/")
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "told"),
+    [
+        (["foldr"], 2, "there is no place 'foldr'. Did you mean 'folder'?"),
+        (["folder", "--operation", "cpp"], 2, "there is no operation 'cpp'. Did you mean 'cp'?"),
+        (["folder", "--points", "0"], 2, "'0' is no whole number from 1 on"),
+        (["nosuch://x"], 3, "error: store nosuch://x"),
+    ],
+)
+def test_the_command_refuses_what_it_cant_try(words, status, told, capsys):
+    try:
+        ended = main(words)
+    except SystemExit as error:
+        ended = error.code
+    assert ended == status
+    assert told in capsys.readouterr().err
 
 
 @forks
