@@ -33,11 +33,12 @@ def publish(repeat: int) -> list[Row]:
 
 def read(repeat: int) -> list[Row]:
     """Read a frame of 1 GB with its check, beside the codec's own read of the same file."""
-    result = child(programs.READ, "1.0", str(repeat))
-    ratio = [plain / checked for plain, checked in zip(result["plain"], result["checked"], strict=True)]
-    text = f"{spread(ratio, 'x')}; {statistics.median(result['checked']):.2f} s, {result['codec']}"
+    # Machines drop pages of files as they like, so that some reads wait for the disk: medians of many turns.
+    result = child(programs.READ, "1.0", str(4 * repeat + 1))
+    plain, checked = (statistics.median(result[way]) for way in ("plain", "checked"))
+    text = f"{plain / checked:.2f}x; {spread(result['checked'])} beside {spread(result['plain'])}, {result['codec']}"
     return [("read a frame of 1 GB with its check: speed of the codec's own read", text, ">= 0.8x",
-             verdict(statistics.median(ratio), 0.8, at_least=True))]  # fmt: skip
+             verdict(plain / checked, 0.8, at_least=True))]  # fmt: skip
 
 
 def memory(repeat: int) -> list[Row]:
