@@ -162,7 +162,7 @@ def test_the_self_test_finds_a_place_that_only_seems_right(monkeypatch, tmp_path
 
 
 def test_obstore_is_told_by_its_own_put():
-    obstore_fs = pytest.importorskip("obstore.fsspec")
+    obstore_fs = pytest.importorskip("obstore.fsspec", exc_type=ImportError)
     fs = remote.AnyFileSystem("memory", obstore_fs.FsspecStore("memory"), f"/{uuid.uuid4().hex}")
     fs._in_memory = False
     assert fs.put_if_absent("a", [b"first"])
