@@ -134,16 +134,18 @@ def collect(
     """
     went: Counter[str] = Counter()
     first = None
-    for _ in range(_ROUNDS):
+    for left in reversed(range(_ROUNDS)):
         now = time.time() if dry_run else place_time(store._fs) or time.time()
         with Marks() as marks:
-            runs = _look(store, marks, limits(now), now, tidy=not dry_run)
+            runs, all_marked = _look(store, marks, limits(now), now, tidy=not dry_run)
+            if not all_marked and left:
+                continue
             step("marked")
             report = _report(marks, runs)
             first = first or report
             if dry_run:
                 return report
-            whole = _remove(store._fs, marks, runs, went, step)
+            whole = all_marked and _remove(store._fs, marks, runs, went, step)
         if whole or runs.live:
             break
     rest = report.objects - (went["last"] if not whole else report.objects)
@@ -164,8 +166,8 @@ def collect(
     )
 
 
-def _look(store: Published, marks: Marks, limits: Limits, now: float, *, tidy: bool) -> Runs:
-    """Note what there is and what of it goes."""
+def _look(store: Published, marks: Marks, limits: Limits, now: float, *, tidy: bool) -> tuple[Runs, bool]:
+    """Note what there is and what of it goes; return the runs, and whether every version was seen in time."""
     fs = store._fs
     # The runs first: one that begins later is noticed before anything is removed.
     runs = Runs(store, now, tidy=tidy)
@@ -175,8 +177,8 @@ def _look(store: Published, marks: Marks, limits: Limits, now: float, *, tidy: b
     survey_objects(fs, marks, limits, now, runs=bool(runs.live))
     if not runs.live:
         fit(marks, limits)
-    for folder in fs.names("artifacts"):
-        survey_versions(store._artifacts, fs, marks, limits, folder)
+    folders = fs.names("artifacts")
+    all_marked = all(survey_versions(store._artifacts, fs, marks, limits, folder) for folder in folders)
     survey_facts(fs, marks, limits, now)
     ended = sorted(runs.ended)
     for start in range(0, len(ended), _AT_ONCE):
@@ -184,7 +186,7 @@ def _look(store: Published, marks: Marks, limits: Limits, now: float, *, tidy: b
         for name, files in zip(some, together(fs, lambda one: fs.entries(f"runs/{one}"), some), strict=True):
             survey_journal(marks, limits, name, files)
     survey_leftovers(fs, marks, limits, now)
-    return runs
+    return runs, all_marked
 
 
 _COUNT = "SELECT count(*), sum(nbytes) FROM found WHERE goes=?"

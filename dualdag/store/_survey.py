@@ -115,8 +115,11 @@ def _drop(marks: Marks, name: str, number: int) -> int:
     return freed
 
 
-def survey_versions(artifacts: Artifacts, fs: FileSystem, marks: Marks, limits: Limits, folder: str) -> None:
+def survey_versions(artifacts: Artifacts, fs: FileSystem, marks: Marks, limits: Limits, folder: str) -> bool:
     """Note the files of an artifact that go: versions, old confirmations, and what lies below a mark of deletion.
+
+    Returns False where there are versions that were not marked: somebody made them since, or the listing that they
+    were marked by told of less than there was.  What only they lead to must not go then.
 
     Parameters
     ----------
@@ -133,11 +136,14 @@ def survey_versions(artifacts: Artifacts, fs: FileSystem, marks: Marks, limits: 
     """
     name = folder.partition("~")[0]
     if not is_folder_of(name, folder):
-        return
+        return True
     here = f"artifacts/{folder}"
     known: dict[int, int] = dict(marks.ask("SELECT number, kept FROM versions WHERE name=?", (name,)))
     files = {number: (path, one) for number, path, one in entries(fs, f"{here}/versions") if number}
-    deleted = _deleted(artifacts, name, sorted(set(files) - set(known)), max(known, default=0))
+    unmarked = sorted(set(files) - set(known))
+    deleted = _deleted(artifacts, name, unmarked, max(known, default=0))
+    if any(number > deleted and _is_readable(artifacts, name, number) for number in unmarked):
+        return False
     rows = [
         (path, one.nbytes, "leftovers" if number <= deleted else "versions", number)
         for number, (path, one) in files.items()
@@ -153,6 +159,14 @@ def survey_versions(artifacts: Artifacts, fs: FileSystem, marks: Marks, limits: 
         if one.modified is not None and one.modified < before
     ]
     marks.put(_TO_FILES, rows)
+    return True
+
+
+def _is_readable(artifacts: Artifacts, name: str, number: int) -> bool:
+    try:
+        return artifacts._read(name, number) is not None
+    except CorruptObjectError:
+        return False
 
 
 def _deleted(artifacts: Artifacts, name: str, numbers: Sequence[int], newest: int) -> int:

@@ -290,6 +290,21 @@ def test_limits_that_are_none(url, given):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+def test_a_listing_that_is_out_of_date_costs_no_version(url):
+    make(url, 1)
+    make(url, 2)
+    store = open_store(url)
+    there = wanted(store)
+    with FaultFS(only={"list"}) as faults:
+        store.gc(keep=9, older_than=0, grace=0, dry_run=True)
+    looked = {step.path for step in faults.steps}
+    assert any("artifacts" in path for path in looked)
+    for k in range(len(faults.steps)):
+        with FaultFS(at=k, fault="stale list", only={"list"}):
+            open_store(url).gc(keep=9, older_than=0, grace=0, dry_run=False)
+        assert there <= objects(url), f"after {faults.steps[k]}"
+
+
 @pytest.mark.parametrize("fault", ["before", "after"])
 def test_every_step_of_a_collection(fault, tmp_path, full):
     base = tmp_path / "base"
