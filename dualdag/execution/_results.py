@@ -358,6 +358,9 @@ class Results:
             Why.
         """
         checksum, _ = self.state.stored.get(i, (b"", ""))
+        if isinstance(error, CodecError):
+            # Its bytes are whole, so that the store would find it there again and again.
+            self.run.store.disregard(checksum)
         for action, ran in list(self.run.ran.items()):
             if ran.outcome.checksum == checksum:
                 ran.outcome.checksum = None

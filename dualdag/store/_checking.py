@@ -95,7 +95,9 @@ def _report(fs: FileSystem, notes: Checkpoint, walk: Walk, seconds: float, remov
     orphans, orphan_bytes = next(notes.rows("SELECT count(*), coalesce(sum(nbytes), 0) FROM orphan"))
     leftovers, leftover_bytes = next(notes.rows("SELECT count(*), coalesce(sum(nbytes), 0) FROM leftover"))
     strange = notes.rows("SELECT path FROM strange ORDER BY path LIMIT ?", LISTED)
-    again = notes.rows("SELECT DISTINCT who FROM problem WHERE who != '' ORDER BY who LIMIT ?", _AGAIN)
+    again = notes.rows(
+        "SELECT DISTINCT who FROM problem WHERE who != '' AND kind != 'unreadable' ORDER BY who LIMIT ?", _AGAIN
+    )
     return Verification(
         url=fs.url,
         whole=not notes.one("SELECT count(*) FROM problem WHERE done=''"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from enum import IntEnum
 from pathlib import Path
@@ -15,7 +16,9 @@ from typing import Any
 
 __all__ = ["Checkpoint", "Names", "Unit"]
 
-_VERSION = 1
+_VERSION = 2
+#: Seconds after which what was found whole says little.
+_FRESH = 7 * 86_400.0
 _GONE = "missing"
 _TABLES = """
 CREATE TABLE unit (name TEXT PRIMARY KEY, kind TEXT, files INTEGER, nbytes INTEGER, records INTEGER,
@@ -206,7 +209,9 @@ def _prepare(db: sqlite3.Connection, store: str, *, restart: bool) -> sqlite3.Co
     db.execute("PRAGMA journal_mode=WAL")
     db.execute("BEGIN EXCLUSIVE")
     if db.execute("PRAGMA user_version").fetchone()[0] == _VERSION:
-        fits = [row[0] for row in db.execute("SELECT value FROM state WHERE name='store'")] == [store]
+        found = dict(db.execute("SELECT name, value FROM state"))
+        begun = found.get("begun")
+        fits = found.get("store") == store and isinstance(begun, float) and abs(time.time() - begun) < _FRESH
         if fits and not restart:
             db.execute("COMMIT")
             return db
@@ -214,7 +219,7 @@ def _prepare(db: sqlite3.Connection, store: str, *, restart: bool) -> sqlite3.Co
         db.execute(f"DROP TABLE {table}")
     for statement in _TABLES.split(";"):
         db.execute(statement)
-    db.execute("INSERT INTO state VALUES ('store', ?)", (store,))
+    db.executemany("INSERT INTO state VALUES (?, ?)", [("store", store), ("begun", time.time())])
     db.execute(f"PRAGMA user_version={_VERSION}")
     db.execute("COMMIT")
     return db

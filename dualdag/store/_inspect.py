@@ -232,4 +232,6 @@ def _of_it(path: str, error: StoreError) -> str:
 
 
 def _said(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    # The path is told beside it.
+    told = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return " ".join(told.split()) or type(error).__name__

@@ -66,7 +66,7 @@ def _secrets(secret: Any) -> Iterator[bytes]:
     if isinstance(secret, str):
         yield from _of_text(secret)
     elif isinstance(secret, bytes):
-        yield secret
+        yield secret.rstrip(b"\r\n")  # of the file that it was read from
     elif isinstance(secret, (list, tuple)):
         for one in secret:
             yield from _secrets(one)
@@ -103,6 +103,6 @@ def _long_enough(secret: bytes) -> bytes:
     if len(secret) < _SHORTEST or len(set(secret)) < _SHORTEST // 2:
         raise ConfigError(
             f"a secret (DUALDAG_SECRET or secret=) is too short: it needs at least {_SHORTEST} characters, and not "
-            f"the same few again and again; {_MAKE}"
+            f"the same few again and again (a comma parts two secrets); {_MAKE}"
         )
     return secret

@@ -65,6 +65,12 @@ class Objects:
     def __init__(self, fs: FileSystem, lookups: Counter[str]) -> None:
         self._fs = fs
         self._lookups = lookups
+        #: Addresses of what is whole and of no use here.
+        self._useless: set[bytes] = set()
+
+    def disregard(self, address: bytes) -> None:
+        """Take what lies at an address for absent from now on."""
+        self._useless.add(address)
 
     def put(self, parts: Sequence[bytes | bytearray | memoryview]) -> bytes:
         """Store bytes under their checksum, or, if they are few, nowhere; return their address."""
@@ -139,7 +145,7 @@ class Objects:
 
     def has(self, checksums: Iterable[bytes]) -> set[bytes]:
         """Return those of `checksums` that are there."""
-        asked = set(checksums)
+        asked = set(checksums) - self._useless
         found = {address for address in asked if held(address) is not None}
         wanted = [address for address in asked - found if len(address) == _CHECKSUM]
         self._lookups["objects"] += len(wanted)

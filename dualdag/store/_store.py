@@ -70,6 +70,16 @@ class Store(Housekeeping):
         """Return those of `checksums` that are there."""
         return self._objects.has(checksums)
 
+    def disregard(self, checksum: bytes) -> None:
+        """Let `has_objects` tell that an object is not there, as its value can't be decoded in this process.
+
+        Parameters
+        ----------
+        checksum : bytes
+            As `put_object` gave it.
+        """
+        self._objects.disregard(checksum)
+
     def save(self, value: Any) -> Saved:
         """Encode a value and store it.
 
@@ -255,7 +265,7 @@ class Store(Housekeeping):
     def verify(self, *, repair: bool = False, restart: bool = False, progress: Progress | None = None) -> Verification:
         """Read every file of the store and hold it to its checksum; nothing is decoded before that.
 
-        One that is stopped, with Ctrl-C for instance, is gone on with by the next call.
+        One that is stopped, with Ctrl-C for instance, is gone on with by the next call, for a week after its start.
 
         Parameters
         ----------

@@ -435,3 +435,29 @@ def test_gc_counts_what_took_no_time_that_is_a_number(tmp_path):
     nan = float("nan")
     store.put_records([msgspec.structs.replace(a_record("x", checksum=saved.checksum), seconds=nan, created=nan)])
     assert store.gc(dry_run=True, max_bytes=1, grace=0).objects == 1
+
+
+@pytest.mark.parametrize("why", ["safe payloads", "a class that moved"])
+def test_what_can_t_be_read_here_is_made_again_at_once(tmp_path, monkeypatch, why):
+    url = str(tmp_path / "store")
+    with dag.configure(store=url, progress="off", backend="sync"):
+        made = pair().options(persist=True)
+        assert dag.run(made) == (1, 2)
+        if why == "a class that moved":
+            real = codecs.decode_pickle
+
+            def decode(data):
+                if not reads:
+                    reads.append(data)
+                    raise AttributeError("no class Moved")
+                return real(data)
+
+            reads = []
+            broken = next(one for one in codecs._BUILT_IN if one.name == "pickle")._replace(decode=decode)
+            monkeypatch.setattr(codecs, "_BUILT_IN", (*codecs._BUILT_IN[:-1], broken))
+            with pytest.warns(RuntimeWarning, match="made again") as told:
+                assert dag.run(first(made)) == 1
+        else:
+            with dag.configure(payload="safe"), pytest.warns(RuntimeWarning, match="made again") as told:
+                assert dag.run(first(pair())) == 1
+        assert len(told) == 1

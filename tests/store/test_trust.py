@@ -697,3 +697,10 @@ def test_the_wrong_secret_is_told_of_once_a_listing(tmp_path):
         assert count in str(told[0].message)
     assert {one.kind for one in other.verify().problems} == {"untrusted"}
     assert not any(one.path in one.told for one in other.verify().problems)
+
+
+def test_a_secret_read_from_a_file_is_the_file_s(tmp_path):
+    (tmp_path / "key").write_text(f"{SECRET}\n")
+    (tmp_path / "key").chmod(0o600)
+    given = [SECRET, f"file:{tmp_path / 'key'}", (tmp_path / "key").read_bytes(), (tmp_path / "key").read_text]
+    assert len({sealer_of(one).keys[0].id for one in given}) == 1

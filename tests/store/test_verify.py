@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from dualdag.errors import CorruptObjectError, StoreError
-from dualdag.store import Problem, _checking, _verify, open_store
+from dualdag.store import Problem, _checking, _checkpoint, _verify, open_store
 from dualdag.store import _seal as seal_room
 from dualdag.store._facts import Begin, Confirmation, End, Fact
 from dualdag.store._objects import object_path
@@ -528,3 +528,16 @@ def test_a_forged_journal_is_left_out(folder, value):
     with pytest.warns(UserWarning, match="left out"):
         assert len(folder.runs()) == (1 if isinstance(value, End) else 0)
     assert [(one.path, one.kind) for one in folder.verify().problems] == [(path, "damaged")]
+
+
+def test_old_notes_are_not_gone_on_with(folder, monkeypatch):
+    with monkeypatch.context() as stopped, pytest.raises(KeyboardInterrupt):
+        stopped.setattr(_verify.Walk, "_rest", raising(KeyboardInterrupt))
+        folder.verify()
+    damage(folder, object_path(folder.version("big", 2).checksum))
+    now = time.time()
+    with monkeypatch.context() as later:
+        later.setattr(_checkpoint.time, "time", lambda: now + 8 * 86_400)
+        found = folder.verify()
+    assert not found.resumed
+    assert found.found == {"damaged": 1}
