@@ -6,12 +6,8 @@ next one is asked, and pickle is the last.  Codecs that a user registered come f
 
 from __future__ import annotations
 
-import atexit
-import mmap
 import os
-import shutil
 import sys
-import tempfile
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -20,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from dualdag.errors import CodecError, DualdagError
+from dualdag.store._codec_files import view, written
 from dualdag.store._codec_json import decode_json, encode_json
 from dualdag.store._codec_pickle import decode_pickle, encode_pickle
 from dualdag.store._file import File
@@ -28,10 +25,9 @@ from dualdag.store._taught import teach
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Encoded", "decode_value", "encode_value", "register_codec", "register_codec_for"]
+__all__ = ["Encoded", "decode_value", "encode_value", "is_safe", "register_codec", "register_codec_for"]
 
 Payload = Literal["pickle", "safe"]
-_MAPPED = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,8 +330,8 @@ def decode_value(
     {'rows': 3}
     """
     if codec == "file":
-        return os.fspath(data) if isinstance(data, (str, os.PathLike)) else _written(data)
-    found = _registered.get(codec) or next((one for one in _BUILT_IN if one.name == codec), None)
+        return os.fspath(data) if isinstance(data, (str, os.PathLike)) else written(data)
+    found = _found(codec)
     if found is None:
         raise CodecError(
             f"a stored value needs the codec {codec!r}, which is not registered here: import the module that "
@@ -348,9 +344,9 @@ def decode_value(
         )
     try:
         return (
-            _carefully(found, _view(data, mapped=not found.keeps))
+            _carefully(found, view(data, mapped=not found.keeps))
             if payload == "safe"
-            else found.decode(_view(data, mapped=not found.keeps))
+            else found.decode(view(data, mapped=not found.keeps))
         )
     except DualdagError:
         raise
@@ -359,6 +355,27 @@ def decode_value(
             f"a stored value can't be decoded by the codec {codec!r} ({type(error).__name__}: {error}): "
             "compute it again, or bring back the classes and versions that wrote it."
         ) from error
+
+
+def _found(codec: str) -> _Codec | None:
+    return _registered.get(codec) or next((one for one in _BUILT_IN if one.name == codec), None)
+
+
+def is_safe(codec: str) -> bool:
+    """Say whether decoding runs no code that the bytes choose; of a codec that is not known here nobody can say so.
+
+    Parameters
+    ----------
+    codec : str
+        Its name.
+
+    Examples
+    --------
+    >>> is_safe("json"), is_safe("pickle"), is_safe("class:elsewhere.Thing")
+    (True, False, False)
+    """
+    found = _found(codec)
+    return codec == "file" or (found is not None and found.safe)
 
 
 def _carefully(codec: _Codec, data: memoryview) -> Any:
@@ -370,33 +387,3 @@ def _carefully(codec: _Codec, data: memoryview) -> Any:
         return codec.decode(data)
     finally:
         careful.reset(before)
-
-
-def _view(data: Any, *, mapped: bool) -> memoryview:
-    if not isinstance(data, (str, os.PathLike)):
-        return memoryview(data).cast("B")
-    with Path(data).open("rb") as file:
-        if mapped and os.fstat(file.fileno()).st_size >= _MAPPED:
-            return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-        return memoryview(file.read())
-
-
-def _written(data: Any) -> str:
-    """Return a read-only file with these bytes, which goes when the process ends."""
-    handle, name = tempfile.mkstemp(dir=_folder(os.getpid()))
-    with os.fdopen(handle, "wb") as file:
-        file.write(data)
-    Path(name).chmod(0o444)
-    return name
-
-
-@cache
-def _folder(process: int) -> str:
-    name = tempfile.mkdtemp(prefix="dualdag-files-")
-
-    def remove() -> None:
-        if os.getpid() == process:  # a fork ends without it
-            shutil.rmtree(name, ignore_errors=True)
-
-    atexit.register(remove)
-    return name

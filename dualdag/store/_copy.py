@@ -194,8 +194,13 @@ class _Copying:
                 self.count["records"] += len(new)
             self._supersede(found)
 
+    def _takes(self, codec: str) -> bool:
+        from dualdag.store._codecs import is_safe
+
+        return self.target.payload != "safe" or is_safe(codec)
+
     def _allowed(self, record: Record) -> Record:
-        if self.target.payload == "safe" and record.codec == "pickle":
+        if record.codec and not self._takes(record.codec):
             return msgspec.structs.replace(record, checksum=None, codec="", kept=False)
         return record
 
@@ -217,10 +222,10 @@ class _Copying:
 
     def version(self, version: Version) -> None:
         """Copy a version with all that leads to it."""
-        if self.target.payload == "safe" and version.codec == "pickle":
+        if not self._takes(version.codec):
             raise CodecError(
-                f"version {version.number} of {version.name!r} is a pickle, and {shown(self.target.url)} was opened "
-                'with payload="safe", which takes none.'
+                f"version {version.number} of {version.name!r} is stored as {version.codec}, whose bytes can run code, "
+                f'and {shown(self.target.url)} was opened with payload="safe", which takes no such thing.'
             )
         self.objects((one, True) for one in addresses(version))
         made_of = lineage_of(self.source, version)

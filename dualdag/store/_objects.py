@@ -184,9 +184,9 @@ class Objects:
         pieces = self._fs.pieces(path)
         if self._fs.local is not None:
             return _sum_of(pieces)[0], str(self._fs.local / path)
-        from dualdag.store._codecs import _folder
+        from dualdag.store._codec_files import own_folder
 
-        handle, copy = tempfile.mkstemp(dir=_folder(os.getpid()))
+        handle, copy = tempfile.mkstemp(dir=own_folder(os.getpid()))
         with os.fdopen(handle, "wb") as file:
             found, _ = _sum_of(_copied(pieces, file))
         Path(copy).chmod(0o444)

@@ -8,6 +8,7 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 from blake3 import blake3
 
@@ -186,6 +187,9 @@ def test_a_store_that_takes_no_pickle(urls):
 
     run(complicated().artifact("complicated"), one)
     with pytest.raises(CodecError, match="pickle"):
+        store.copy_to(open_store(two, payload="safe"), "complicated")
+    store.add_version(msgspec.structs.replace(store.version("complicated"), codec="class:elsewhere.Thing", digest=b"d"))
+    with pytest.raises(CodecError, match="elsewhere.Thing"):
         store.copy_to(open_store(two, payload="safe"), "complicated")
     assert store.copy_to(open_store(two, payload="safe"), "size").versions == 2
 
