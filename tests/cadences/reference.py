@@ -84,14 +84,25 @@ class Reference:
         return now >= since + interval - min(interval / 100, GRACE)
 
     def tick(self, world, now, names=None, refresh=()):
-        """One run of what is due: return what ran."""
+        """One run of what is due: return what ran; what needs a lost one is `broken`, and holds up no other."""
         wanted = names or [n for n, a in self.artifacts.items() if a.cadence not in ("manual", "frozen")]
-        due, looked_at = {}, list(wanted)
+        due, self.broken = {}, set()
+        for target in wanted:
+            try:
+                due |= self._look_at(target, world, now, refresh)
+            except Lost:
+                self.broken.add(target)
+        if self.broken == set(wanted):
+            raise Lost
+        return {name for name in self.artifacts if due.get(name) and self._make(name, world, now, name in refresh)}
+
+    def _look_at(self, target, world, now, refresh):
+        due, looked_at = {}, [target]
         for name in looked_at:  # users first: what is above a pinned one is not looked at for its sake
             if name not in due:
                 due[name] = name in refresh or self.due(name, world, now)
                 looked_at += self.artifacts[name].inputs if due[name] else ()
-        return {name for name in self.artifacts if due.get(name) and self._make(name, world, now, name in refresh)}
+        return due
 
     def _make(self, name, world, now, forced):
         """Make one that is due, from the last values of those above it; say whether its function ran."""

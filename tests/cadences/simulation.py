@@ -117,6 +117,9 @@ class Simulation:
             self.happened["ticks that told of a lost manual one"] += 1
             self.by_hand()
             return
+        broken = {row["name"] for row in found.document["broken"]}
+        assert broken == self.reference.broken, now
+        assert bool(broken) == (found.status == 3)
         assert expected is not None, now
         ran = {row["name"] for row in found.document["artifacts"] if row["action"] == "run"}
         assert ran == expected, (now, ran, expected)
@@ -126,11 +129,16 @@ class Simulation:
         self.happened["ticks with nothing due"] += not touched
         self.compare({name: self.reference.kept[name] for name in touched})
         self.announced(found, now)
+        if broken:
+            self.happened["ticks that told of a lost manual one"] += 1
+            self.by_hand()
 
     def announced(self, found, now):
         """Hold what was said to come next against what is due then, and not a minute before."""
         for row in found.document["next"]:
-            if row["at"] is None or row["name"] in {one["name"] for one in found.document["left"]}:
+            if row["at"] is None or row["name"] in {
+                one["name"] for one in found.document["left"] + found.document["broken"]
+            }:
                 continue
             at = datetime.fromisoformat(row["at"])
             name = row["name"]
