@@ -148,9 +148,9 @@ class Artifacts:
 
     def names(self) -> list[str]:
         """Return the names of artifacts that have a version."""
-        return [name for name in self._known() if self._has_version(name)]
+        return [name for name in self.known() if self._has_version(name)]
 
-    def _known(self) -> list[str]:
+    def known(self) -> list[str]:
         """Return the names of artifacts that have, or had, a version."""
         self._lookups["listings"] += 1
         folders = self._fs.names("artifacts")
@@ -233,7 +233,7 @@ class Artifacts:
 
     def newest_rows(self) -> list[Artifact]:
         """Return a row about the newest readable version of each artifact, by name."""
-        newest = self._newest(self._known(), "versions", Version)
+        newest = self._newest(self.known(), "versions", Version)
         refused: list[UntrustedRecordError] = []
         found = {
             name: version if version is not None else next(self.readable(name, refused), None)

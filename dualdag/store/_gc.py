@@ -178,7 +178,7 @@ def _look(store: Published, marks: Marks, limits: Limits, now: float, *, tidy: b
     if not runs.live:
         fit(marks, limits)
     folders = fs.names("artifacts")
-    all_marked = all(survey_versions(store._artifacts, fs, marks, limits, folder) for folder in folders)
+    all_marked = all(survey_versions(store._artifacts, fs, marks, limits, now, folder) for folder in folders)
     survey_facts(fs, marks, limits, now)
     ended = sorted(runs.ended)
     for start in range(0, len(ended), _AT_ONCE):

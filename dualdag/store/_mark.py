@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -9,10 +10,15 @@ from dualdag.errors import StoreError
 from dualdag.store._marks import ARTIFACT, DEAD, LIVE, Marks
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from dualdag.store._facts import Version
     from dualdag.store._published import Published
 
 __all__ = ["Limits", "addresses", "lineage_of", "mark_records", "mark_versions"]
+
+#: Versions noted at once.
+_PAGE = 500
 
 
 class Limits(NamedTuple):
@@ -53,21 +59,26 @@ def mark_versions(store: Published, marks: Marks, limits: Limits, *, lineage: bo
     lineage : bool
         Whether to read what they were made of.
     """
-    for name in store._artifacts.names():
-        _mark_versions(store, marks, limits, name, lineage)
-
-
-def _mark_versions(store: Published, marks: Marks, limits: Limits, name: str, lineage: bool) -> None:
-    for place, version in enumerate(store._artifacts.readable(name)):
-        kept = place == 0 or _stays(version, place, limits)
-        every = addresses(version)
-        held = sum(len(one) for one in every if len(one) != 32)
-        row = (name, version.number, version.created, version.run, kept, held)
-        marks.put("INSERT INTO versions VALUES (?, ?, ?, ?, ?, ?)", [row])
-        refs = ((one, name, version.number) for one in every if len(one) == 32)
+    found = _versions(store, limits)
+    while page := list(itertools.islice(found, _PAGE)):
+        rows = []
+        refs = []
+        for version, kept in page:
+            every = addresses(version)
+            held = sum(len(one) for one in every if len(one) != 32)
+            rows.append((version.name, version.number, version.created, version.run, kept, held))
+            refs += [(one, version.name, version.number) for one in every if len(one) == 32]
+        marks.put("INSERT INTO versions VALUES (?, ?, ?, ?, ?, ?)", rows)
         marks.put("INSERT OR IGNORE INTO refs VALUES (?, ?, ?)", refs)
-        if kept and lineage:
-            _mark_version(store, marks, limits, version)
+        if lineage:
+            _mark_kept(store, marks, limits, [version for version, kept in page if kept])
+
+
+def _versions(store: Published, limits: Limits) -> Iterator[tuple[Version, bool]]:
+    """Yield each version with whether it stays."""
+    for name in store._artifacts.known():
+        for place, version in enumerate(store._artifacts.readable(name)):
+            yield version, place == 0 or _stays(version, place, limits)
 
 
 def _stays(version: Version, place: int, limits: Limits) -> bool:
@@ -77,13 +88,15 @@ def _stays(version: Version, place: int, limits: Limits) -> bool:
     return few or (limits.versions_from is not None and version.created >= limits.versions_from)
 
 
-def _mark_version(store: Published, marks: Marks, limits: Limits, version: Version) -> None:
-    recent = version.created >= limits.results_from
-    marks.want((one, ARTIFACT, version.seconds, version.created) for one in addresses(version))
-    keys = [version.trace, version.action, *map(bytes.fromhex, lineage_of(store, version).get("lineage", ()))]
+def _mark_kept(store: Published, marks: Marks, limits: Limits, versions: Sequence[Version]) -> None:
+    marks.want((one, ARTIFACT, version.seconds, version.created) for version in versions for one in addresses(version))
+    rows = []
+    for version in versions:
+        recent = version.created >= limits.results_from
+        keys = [version.trace, version.action, *map(bytes.fromhex, lineage_of(store, version).get("lineage", ()))]
+        rows += [(key, recent) for key in keys]
     marks.put(
-        "INSERT INTO lineage VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET recent=max(recent, excluded.recent)",
-        ((key, recent) for key in keys),
+        "INSERT INTO lineage VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET recent=max(recent, excluded.recent)", rows
     )
 
 

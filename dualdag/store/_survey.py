@@ -115,7 +115,9 @@ def _drop(marks: Marks, name: str, number: int) -> int:
     return freed
 
 
-def survey_versions(artifacts: Artifacts, fs: FileSystem, marks: Marks, limits: Limits, folder: str) -> bool:
+def survey_versions(
+    artifacts: Artifacts, fs: FileSystem, marks: Marks, limits: Limits, now: float, folder: str
+) -> bool:
     """Note the files of an artifact that go: versions, old confirmations, and what lies below a mark of deletion.
 
     Returns False where there are versions that were not marked: somebody made them since, or the listing that they
@@ -131,6 +133,8 @@ def survey_versions(artifacts: Artifacts, fs: FileSystem, marks: Marks, limits: 
         Knows which versions stay.
     limits : Limits
         What is to be kept.
+    now : float
+        By the store's clock.
     folder : str
         Name of the artifact's folder.
     """
@@ -139,7 +143,10 @@ def survey_versions(artifacts: Artifacts, fs: FileSystem, marks: Marks, limits: 
         return True
     here = f"artifacts/{folder}"
     known: dict[int, int] = dict(marks.ask("SELECT number, kept FROM versions WHERE name=?", (name,)))
-    files = {number: (path, one) for number, path, one in entries(fs, f"{here}/versions") if number}
+    numbered = list(entries(fs, f"{here}/versions"))
+    confirmations = list(entries(fs, f"{here}/confirmations"))
+    _note_leftovers(marks, ((path, one) for _, path, one in [*numbered, *confirmations]), now)
+    files = {number: (path, one) for number, path, one in numbered if number}
     unmarked = sorted(set(files) - set(known))
     deleted = _deleted(artifacts, name, unmarked, max(known, default=0))
     if any(number > deleted and _is_readable(artifacts, name, number) for number in unmarked):
@@ -149,7 +156,7 @@ def survey_versions(artifacts: Artifacts, fs: FileSystem, marks: Marks, limits: 
         for number, (path, one) in files.items()
         if number <= deleted or known.get(number) == 0
     ]
-    confirmations = [found for found in entries(fs, f"{here}/confirmations") if found[0]]
+    confirmations = [found for found in confirmations if found[0]]
     oldest = marks.one("SELECT min(created) FROM versions WHERE name=? AND kept", (name,)) if known else float("inf")
     # Only the newest is ever asked for.
     before = max(oldest, limits.results_from)
@@ -258,13 +265,15 @@ def survey_leftovers(fs: FileSystem, marks: Marks, limits: Limits, now: float) -
                 if not one.folder and (one.modified or now) < before
             ),
         )
-    for folder in ("batches", "artifacts"):
-        for name in fs.names(folder):
-            for inner in [""] if folder == "batches" else ["/versions", "/confirmations"]:
-                path = f"{folder}/{name}{inner}"
-                _leftovers(marks, path, fs.entries(path), now)
+    for name in fs.names("batches"):
+        _leftovers(marks, f"batches/{name}", fs.entries(f"batches/{name}"), now)
 
 
 def _leftovers(marks: Marks, folder: str, entries: Iterable[Entry], now: float) -> None:
-    old = [one for one in entries if one.name.endswith(".tmp") and (one.modified or now) < now - _DAY]
-    marks.put(_TO_FILES, ((f"{folder}/{one.name}", one.nbytes, "leftovers", 0) for one in old))
+    _note_leftovers(marks, ((f"{folder}/{one.name}", one) for one in entries), now)
+
+
+def _note_leftovers(marks: Marks, found: Iterable[tuple[str, Entry]], now: float) -> None:
+    old = [(path, one) for path, one in found if one.name.endswith(".tmp") and (one.modified or now) < now - _DAY]
+    if old:
+        marks.put(_TO_FILES, ((path, one.nbytes, "leftovers", 0) for path, one in old))

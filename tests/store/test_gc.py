@@ -179,6 +179,20 @@ def test_leftovers_go_after_a_day(url):
     assert {path.name for path in folder.iterdir()} == {".a-1-0.tmp"}
 
 
+@pytest.mark.parametrize("folder", ["versions", "versions/00001", "confirmations", "confirmations/00001"])
+def test_leftovers_of_artifacts_go_too(url, folder):
+    store = open_store(url)
+    store.add_version(a_version(store, "x", "1"))
+    left = Path(url, "artifacts", "x", folder, ".b-1-0.tmp")
+    left.parent.mkdir(parents=True, exist_ok=True)
+    left.write_bytes(b"left")
+    assert store.gc().leftovers == 0
+    os.utime(left, (1, 1))
+    assert store.gc(dry_run=True).leftovers == 1
+    assert store.gc().leftovers == 1
+    assert not left.exists()
+
+
 def test_what_was_deleted_leaves_nothing(url):
     for n in range(3):
         make(url, n)
