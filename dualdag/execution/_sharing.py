@@ -27,8 +27,9 @@ __all__ = ["Sharing"]
 WORTH, WORTH_PRICED, WORTH_MOST = 0.05, 0.2, 1.0
 #: A chunk is to take so many times what claiming it takes.
 TIMES = 4
-#: Seconds between two looks at what others make: the first, the longest.
-LOOKS_HERE, LOOKS_ELSEWHERE = (0.02, 0.05), (0.3, 1.0)
+#: Seconds between two looks at what others make: at first, soon, and after a long wait, of which a look is this share.
+LOOKS_HERE, LOOKS_ELSEWHERE = (0.02, 0.05, 0.5), (0.3, 1.0, 5.0)
+SHARE_OF_WAIT = 0.02
 
 
 class Sharing:
@@ -68,7 +69,7 @@ class Sharing:
         #: What is claimed and did not end yet, in seconds of a slot, and the sum of it.
         self._open: dict[int, float] = {}
         self._sum = 0.0
-        self._next_look, self._between = 0.0, self._looks[0]
+        self._next_look, self._between, self._waits_since = 0.0, self._looks[0], 0.0
         self._told: set[str] = set()
         self.parked: dict[int, str] = {}
         self.makers: dict[int, str] = {}
@@ -329,8 +330,17 @@ class Sharing:
         claims, key = self._claims, self._key(i)
         holder = claims.holder(key) if claims is not None and key is not None else None
         self.parked[i] = self.makers[i] = holder or ""
-        self._between = self._looks[0]
-        self._next_look = time.monotonic() + self._between
+        self._wait_anew()
+
+    def _wait_anew(self) -> None:
+        self._between, self._waits_since = self._looks[0], time.monotonic()
+        self._next_look = self._waits_since + self._between
+
+    def _wait_on(self) -> None:
+        now = time.monotonic()
+        longest = min(self._looks[2], SHARE_OF_WAIT * (now - self._waits_since))
+        self._between = min(1.5 * self._between, max(self._looks[1], longest))
+        self._next_look = now + self._between
 
     def pause(self) -> float | None:
         """Return in how many seconds to look at what others make; None where nothing is awaited."""
@@ -366,8 +376,7 @@ class Sharing:
             else:
                 self.parked[i] = self.makers[i] = holder
         self._tell_lost({i: run for i, run in before.items() if i not in self.parked and i not in self._free})
-        self._between = self._looks[0] if len(self.parked) < len(before) else min(self._looks[1], 1.5 * self._between)
-        self._next_look = time.monotonic() + self._between
+        (self._wait_anew if len(self.parked) < len(before) else self._wait_on)()
         self._tell()
 
     def _tell(self) -> None:

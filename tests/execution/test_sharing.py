@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 import dualdag as dag
-from dualdag.store import _leases, open_store
+from dualdag.execution import _sharing
+from dualdag.store import Claims, _leases, open_store
 from tests.execution import shared_work
 from tests.execution.shared_work import answer, fragile, graph, leaf, once, total
 
@@ -158,6 +159,22 @@ def test_a_run_says_so_when_it_waits_no_longer(tmp_path):
     if sys.platform.startswith("linux"):
         assert f"(process {processes[0].pid} on this machine), which makes it" in waits
     assert goes_on == f"run {waits.split()[3]} gave it up, so it is made here"
+
+
+def test_who_waits_for_long_looks_less_often(tmp_path, monkeypatch):
+    store, looks, real = str(tmp_path / "store"), [], Claims.look
+    monkeypatch.setattr(_sharing, "LOOKS_HERE", (0.005, 0.01, 2.0))
+    monkeypatch.setattr(_sharing, "SHARE_OF_WAIT", 0.5)
+    monkeypatch.setattr(Claims, "look", lambda claims: looks.append(time.monotonic()) or real(claims))
+    node = leaf(1, 2.0, str(tmp_path / "marks"))
+    others = threading.Thread(target=lambda: dag.run(node, store=store, backend="local", progress="off"))
+    others.start()
+    wait_until(lambda: marks(tmp_path).total() == 1)
+    looks.clear()
+    assert dag.run(node, store=store, backend="local", progress="off") == [1, 1]
+    others.join()
+    assert marks(tmp_path).total() == 1
+    assert 3 <= len(looks) <= 40
 
 
 def test_who_fails_leaves_the_node_to_the_others(tmp_path):
