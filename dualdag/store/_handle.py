@@ -107,7 +107,9 @@ class Handle:
             self._marker = read_marker(self._fs, repair=False, sealer=self._sealer)
         if self._marker is None:
             return None
-        name = blake3(f"{self.url}\0{self._marker.id}{self._sealer.name}".encode()).hexdigest()[:32]
+        # Nobody signs the marker: another id there must not make this machine forget what it saw of a signed store.
+        which = self._sealer.name if self._sealer.keys else self._marker.id
+        name = blake3(f"{self.url}\0{which}".encode()).hexdigest()[:32]
         if self.url.startswith("memory:"):
             return name, []
         folders = [folder / name for folder in (_user_cache(), _temporary()) if folder is not None]

@@ -294,7 +294,8 @@ class Store(Housekeeping):
 
         if repair:
             self._may_write()
-        places = self._index_places("verify.sqlite") or ("", [])
+        name, files = self._index_places("verify.sqlite") or ("", [])
+        places = f"{name} {self._marker.id if self._marker is not None else ''}", files
         return check(self._fs, self._sealer, places, mend=repair, restart=restart, progress=progress,
                      rebuild=self._make_index_anew)  # fmt: skip
 

@@ -7,6 +7,7 @@ import logging
 import os
 import pickle
 import random
+import shutil
 import subprocess
 import sys
 import uuid
@@ -373,7 +374,8 @@ def test_an_index_that_others_can_write_is_not_read(tmp_path):
     store.close()
 
 
-def test_records_that_were_taken_away_are_told_of(tmp_path):
+@pytest.mark.parametrize("marker", ["as it was", "another", "gone"])
+def test_records_that_were_taken_away_are_told_of(tmp_path, marker):
     url = str(tmp_path / "store")
     store = open_store(url, secret=SECRET)
     for n in range(3):
@@ -382,8 +384,15 @@ def test_records_that_were_taken_away_are_told_of(tmp_path):
     store.records([a_record("1").trace])
     store.close()
     (tmp_path / "store/batches/00000000/000000000002").unlink()
-    with pytest.warns(UserWarning, match="newest records that were seen here"):
+    if marker != "as it was":
+        (tmp_path / "store/layout.json").unlink()
+    if marker == "another":
+        assert open_store(str(tmp_path / "new")).save(b"x" * 10_000)
+        shutil.copy(tmp_path / "new/layout.json", tmp_path / "store")
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
         open_store(url, secret=SECRET).records([a_record("2").trace])
+    assert any("newest records that were seen here" in str(one.message) for one in told)
 
 
 def test_facts_that_were_taken_away_are_told_of(tmp_path):
