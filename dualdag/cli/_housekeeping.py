@@ -56,7 +56,7 @@ def _show(store: Store, found: Collected, *, chosen: bool) -> None:
         running = ", ".join(found.runs[:3])
         print(f"{_many(found.waiting, 'object')} stay while a run goes on ({running}): run gc again when it has ended")
     if found.dry_run and not chosen:
-        print(f"somebody else made {store.url}: nothing was removed; with --no-dry-run it is")
+        print(f"it is not known that you made {store.url}: nothing was removed; with --no-dry-run it is")
 
 
 def _many(count: int, name: str) -> str:

@@ -40,7 +40,7 @@ def test_gc(url, monkeypatch):
     assert (found["dry_run"], found["versions"]) == (False, 0)
     monkeypatch.setattr("dualdag.store._housekeeping.this_user", lambda: "another")
     told = call("gc", "--keep", "1", "--store", url)
-    assert "somebody else made" in told
+    assert "it is not known that you made" in told
     assert len(dag.store(url).versions("number")) == 3
     told = call("gc", "--keep", "1", "--no-dry-run", "--store", url)
     assert "2 versions" in told
