@@ -13,7 +13,7 @@ from dualdag.explaining._steps import compare_steps, ways
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from dualdag.explaining._making import Function, InputFile, Making
+    from dualdag.explaining._making import Function, InputFile, Making, Step
 
 __all__ = ["compare", "with_parameters"]
 
@@ -44,7 +44,7 @@ def compare(then: Making, now: Making, names: tuple[str, str] = ("then", "now"))
             if old.op != new.op and same_methods(old, new):
                 changes = _functions(was, is_, through, names)
                 found += changes or _packaged(then, now) or [_task(then, now, old.op, new.op, through)]
-            used = [then.functions[k] for k in old.uses], [now.functions[k] for k in new.uses]
+            used = _named(then, old), _named(now, new)
             if _digests(used[0]) != _digests(used[1]):
                 found += _functions(*used, through, names)
     else:
@@ -57,6 +57,11 @@ def compare(then: Making, now: Making, names: tuple[str, str] = ("then", "now"))
     found += _python(then, now)
     found = _once(found) or _values(then, now, way)
     return sorted(found, key=lambda one: _ORDER.index(one.kind) if one.kind in _ORDER else len(_ORDER))
+
+
+def _named(made: Making, step: Step) -> list[Function]:
+    """Return the functions among a step's arguments; what has no name is the argument itself, told of there."""
+    return [one for one in (made.functions[k] for k in step.uses) if one.name]
 
 
 def _once(found: Iterable[Cause]) -> list[Cause]:
@@ -124,7 +129,7 @@ def _reached_by(one: Function, functions: Sequence[Function]) -> tuple[str, ...]
 def _called(one: Function) -> str:
     if one.is_code:
         return f"{one.kind} {one.name}"
-    return f"{one.kind} {one.name} of {one.owner}" if one.owner else f"{one.kind} {one.name}"
+    return " of ".join(text for text in (f"{one.kind} {one.name}".rstrip(), one.owner) if text)
 
 
 def _place(one: Function) -> str:
@@ -134,7 +139,9 @@ def _place(one: Function) -> str:
 def _changed(then: Function, now: Function, through: tuple[str, ...], names: tuple[str, str]) -> Cause:
     text, where = f"{_called(now)} changed", _place(now)
     if not now.is_code:
-        return Cause(now.kind, text, where, _value(then), _value(now), through=through)
+        alike = then.detail == now.detail
+        was, is_ = (one.detail if one.detail and not alike else _digest_text(one) for one in (then, now))
+        return Cause(now.kind, text, where, was, is_, through=through)
     if not then.source or not now.source:
         missing = names[0] if not then.source else names[1]
         return Cause("code", f"{text}; its source of {missing} was not kept", where, through=through)
@@ -145,8 +152,8 @@ def _changed(then: Function, now: Function, through: tuple[str, ...], names: tup
     return Cause("code", text, where, diff=diff, through=through)
 
 
-def _value(one: Function) -> str:
-    return one.detail or f"digest {one.digest[:12]}"
+def _digest_text(one: Function) -> str:
+    return f"{one.detail}{', ' if one.detail else ''}digest {one.digest[:12]}"
 
 
 def _new(one: Function, through: tuple[str, ...]) -> Cause:

@@ -209,7 +209,7 @@ def _only_names(was: str, now: str) -> bool:
 
 
 #: A node in the text of an argument.
-_NODE = re.compile(r"<(?!function )[^<>]*>(, )?")
+_NODE = re.compile(r"<(?!(?:function|built-in|class|bound|method) )[^<>]*>(, )?")
 
 
 def _by_label(then: Iterable[Step], now: Iterable[Step], way: Mapping[str, tuple[str, ...]]) -> list[Cause]:

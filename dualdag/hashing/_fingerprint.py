@@ -265,12 +265,20 @@ def _shown(value: Any) -> str:
     if value is None or type(value) in (bool, int, float, str, bytes):
         shown = repr(value)
         return shown if len(shown) <= 80 else shown[:77] + "..."
-    if type(value) in (list, tuple, dict, set, frozenset) and len(value) <= 30:
-        members = [*value, *(value.values() if type(value) is dict else ())]
-        if all(one is None or type(one) in (bool, int, float, str) for one in members):
-            shown = _repr.repr(value)
-            return shown if len(shown) <= 400 else shown[:397] + "..."
-    return ""
+    if not _is_plain(value, 3):  # levels, of at most 30, 20 and 10 members
+        return ""
+    shown = _repr.repr(value)
+    return shown if len(shown) <= 400 else shown[:397] + "..."
+
+
+def _is_plain(value: Any, levels: int) -> bool:
+    """Return whether a value is made of numbers, text and small containers of them."""
+    if value is None or type(value) in (bool, int, float, str):
+        return True
+    if type(value) not in (list, tuple, dict, set, frozenset) or len(value) > 10 * levels:
+        return False
+    members = [*value, *(value.values() if type(value) is dict else ())]
+    return all(_is_plain(one, levels - 1) for one in members)
 
 
 def _class_line(lines: list[str], qualname: str) -> int | None:

@@ -137,6 +137,28 @@ def test_an_argument_in_place_of_its_default(world):
     assert (only.text, only.was, only.now) == ("argument n of top changed: parameter n", "3", "4")
 
 
+def test_variables_of_every_kind(world):
+    world.write("rates.py", "RATE = {'a': [1, 2], 'b': {'c': 3}}\n\n\ndef scale(x):\n    return x * len(RATE)\n")
+    world.run()
+    world.edit("rates.py", "[1, 2]", "[1, 5]")
+    (only,) = world.why().causes
+    assert (only.was, only.now) == ("{'a': [1, 2], 'b': {'c': 3}}", "{'a': [1, 5], 'b': {'c': 3}}")
+    world.write("rates.py", f"RATE = {'x' * 200 + '1'!r}\n\n\ndef scale(x):\n    return x * len(RATE)\n")
+    world.run()
+    world.edit("rates.py", "1", "2")
+    (only,) = world.why().causes
+    assert only.was != only.now
+    assert only.was.startswith("'xxx")
+
+
+def test_a_builtin_among_the_arguments(world):
+    world.edit("flow.py", "n=7)", "n=[max, 3])")
+    world.run("daily", now=NOW)
+    world.edit("flow.py", "[max, 3]", "[min, 3]")
+    told = [(one.kind, one.was, one.now) for one in world.why("daily", now=NOW).causes]
+    assert ("argument", "[<function max>, 3]", "[<function min>, 3]") in told
+
+
 STEPS = """
 import dualdag as dag
 
