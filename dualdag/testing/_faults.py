@@ -3,124 +3,19 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
-import threading
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Self, TypeVar, cast
+from typing import Any, BinaryIO, Self
 
 from fsspec import AbstractFileSystem, filesystem, register_implementation
 
 from dualdag.store import _machine
+from dualdag.testing._fault_steps import CHANGES, CRASHED, CRASHES, ERRORS, Faults, Killed, Step
 
 __all__ = ["CHANGES", "CRASHED", "CRASHES", "ERRORS", "FaultFS", "Killed", "Step"]
-
-R = TypeVar("R")
-
-#: Exit status of a process that `FaultFS` ended.
-CRASHED = 86
-_NUMBERS = {"EIO": errno.EIO, "ENOSPC": errno.ENOSPC, "EACCES": errno.EACCES}
-#: How a process can end at a step.
-CRASHES = ("before", "torn", "after")
-#: What else can happen there.
-ERRORS = (*_NUMBERS, "timeout", "lost answer", "asked twice", "stale list")
-#: What changes something, so that a crash before, in or after it leaves another state.
-CHANGES = frozenset({"mkdir", "create", "write", "fsync", "link", "rename", "put", "put if absent", "delete"})
-#: What clients of a place ask for again by themselves when an answer is lost.
-_ASKED_TWICE = frozenset({"link", "put if absent"})
-
-
-class Killed(BaseException):
-    """What a step raises in place of ending the process."""
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One thing that was asked of a filesystem.
-
-    Parameters
-    ----------
-    number : int
-        From 0, in the order in which they were asked for.
-    operation : str
-        ``mkdir``, ``create``, ``write``, ``fsync``, ``link``, ``rename``, ``put``, ``put if absent``, ``delete``,
-        ``list``, ``read`` or ``size``.
-    path : str
-        What it was asked of; of a link or a rename, the new name.
-    """
-
-    number: int
-    operation: str
-    path: str
-
-
-class _Faults:
-    """Counts steps and lets the chosen ones fail."""
-
-    def __init__(self, at: int | Collection[int] | None, fault: str, only: Collection[str] | None, exits: bool) -> None:
-        if fault not in (*CRASHES, *ERRORS):
-            raise ValueError(f"fault={fault!r} is none of {', '.join((*CRASHES, *ERRORS))}.")
-        self.at = frozenset() if at is None else frozenset({at}) if isinstance(at, int) else frozenset(at)
-        self.fault = fault
-        self.only = only
-        self.exits = exits
-        self.steps: list[Step] = []
-        self._dead = False
-        self._lists: dict[tuple[str, str], Any] = {}
-        self._lock = threading.Lock()
-
-    def __call__(
-        self,
-        operation: str,
-        path: str,
-        do: Callable[[], R],
-        tear: Callable[[], object] | None = None,
-        told: str = "names",
-    ) -> R:
-        if self._dead:
-            raise Killed(f"{operation} of {path}, by a process that is dead")
-        if self.only is not None and operation not in self.only:
-            return do()
-        with self._lock:
-            step = Step(len(self.steps), operation, path)
-            self.steps.append(step)
-        if step.number not in self.at:
-            found = do()
-            if operation == "list":
-                self._lists[path, told] = found
-            return found
-        if self.fault == "stale list" and operation == "list":
-            # What it gave when it was last asked; nothing, if it never was.
-            return cast("R", self._lists.get((path, told), []))
-        return self._fail(step, do, tear)
-
-    def _fail(self, step: Step, do: Callable[[], R], tear: Callable[[], object] | None) -> R:
-        fault, where = self.fault, step.path
-        if fault in _NUMBERS:
-            raise OSError(_NUMBERS[fault], os.strerror(_NUMBERS[fault]), where)
-        if fault == "timeout":
-            raise TimeoutError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT), where)
-        if fault == "lost answer":
-            do()
-            raise TimeoutError(errno.ETIMEDOUT, "the answer never came", where)
-        if fault == "asked twice" and step.operation in _ASKED_TWICE:
-            do()
-        if fault in ERRORS:
-            return do()
-        if fault == "torn" and tear is not None:
-            tear()
-        if fault == "after":
-            do()
-        self._end(step)
-        raise AssertionError  # pragma: no cover - it ended
-
-    def _end(self, step: Step) -> None:
-        if self.exits:
-            os._exit(CRASHED)
-        self._dead = True
-        raise Killed(f"{self.fault} step {step.number}, {step.operation} of {step.path}")
 
 
 class FaultFS(AbstractFileSystem):  # type: ignore[misc]
@@ -192,7 +87,7 @@ class FaultFS(AbstractFileSystem):  # type: ignore[misc]
         super().__init__(**options)
         if fs is None and target_protocol is not None:
             fs = filesystem(target_protocol, **(target_options or {}))
-        self._faults = _Faults(at, fault, only, exits)
+        self._faults = Faults(at, fault, only, exits)
         self._links = links
         self._before: list[_machine.Machine] = []
         self.fs = fs
@@ -266,7 +161,26 @@ class FaultFS(AbstractFileSystem):  # type: ignore[misc]
         )
 
     def _open(self, path: str, mode: str = "rb", **options: Any) -> Any:
-        return self._faults("read", path, lambda: self._wrapped.open(self._root + path, mode, **options))
+        if mode == "rb":
+            return self._faults("read", path, lambda: self._wrapped.open(self._root + path, mode, **options))
+        there = self._wrapped.exists(self._root + path)
+        if "x" in mode and there:
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
+        before = self._wrapped.cat_file(self._root + path) if "a" in mode and there else b""
+        kind = "create" if "x" in mode else "overwrite"
+        return _Written(lambda data: self.pipe_file(path, data, mode=kind), bytes(before))
+
+    def cp_file(self, path1: str, path2: str, **options: Any) -> Any:
+        """Copy a file."""
+        return self._faults(
+            "put", path2, lambda: self._wrapped.cp_file(self._root + path1, self._root + path2, **options)
+        )
+
+    def mv(self, path1: str, path2: str, **options: Any) -> Any:
+        """Give a file another name."""
+        return self._faults(
+            "rename", path2, lambda: self._wrapped.mv(self._root + path1, self._root + path2, **options)
+        )
 
     def info(self, path: str, **options: Any) -> Any:
         """Return what is known of a file."""
@@ -276,18 +190,40 @@ class FaultFS(AbstractFileSystem):  # type: ignore[misc]
         """Say whether there is such a file."""
         return bool(self._faults("size", path, lambda: self._wrapped.exists(self._root + path, **options)))
 
+    def modified(self, path: str) -> Any:
+        """Return when a file was written."""
+        return self._faults("size", path, lambda: self._wrapped.modified(self._root + path))
+
     def ls(self, path: str, detail: bool = True, **options: Any) -> Any:
         """List a folder."""
         return self._faults(
-            "list",
-            path,
-            lambda: self._wrapped.ls(self._root + path, detail=detail, **options),
-            told="entries" if detail else "names",
+            "list", path, lambda: self._below(path, detail, options), told="entries" if detail else "names"
         )
+
+    def _below(self, path: str, detail: bool, options: dict[str, Any]) -> list[Any]:
+        found = self._wrapped.ls(self._root + path, detail=detail, **options)
+        if not self._root:
+            return list(found)
+        if detail:
+            return [one | {"name": str(one["name"]).removeprefix(self._root)} for one in found]
+        return [str(name).removeprefix(self._root) for name in found]
 
     def rm_file(self, path: str) -> Any:
         """Remove a file."""
         return self._faults("delete", path, lambda: self._wrapped.rm_file(self._root + path))
+
+    def rm(self, path: Any, recursive: bool = False, maxdepth: int | None = None) -> None:
+        """Remove files, and folders with what is in them, each in a step of its own."""
+        for one in reversed(self.expand_path(path, recursive=recursive, maxdepth=maxdepth)):
+            (self.rmdir if self._wrapped.isdir(self._root + one) else self.rm_file)(one)
+
+    def rmdir(self, path: str) -> Any:
+        """Remove an empty folder."""
+        return self._faults("delete", path, lambda: self._wrapped.rmdir(self._root + path))
+
+    def mkdir(self, path: str, create_parents: bool = True, **options: Any) -> Any:
+        """Make a folder."""
+        return self._faults("mkdir", path, lambda: self._wrapped.mkdir(self._root + path, create_parents, **options))
 
     def makedirs(self, path: str, exist_ok: bool = False) -> Any:
         """Make a folder."""
@@ -304,13 +240,28 @@ class FaultFS(AbstractFileSystem):  # type: ignore[misc]
         return self.fs
 
 
+class _Written(io.BytesIO):
+    """A file that is put in its place whole when it is closed."""
+
+    def __init__(self, put: Callable[[bytes], object], before: bytes) -> None:
+        super().__init__()
+        self._put = put
+        self.write(before)
+
+    def close(self) -> None:
+        if not self.closed:
+            data = self.getvalue()
+            super().close()
+            self._put(data)
+
+
 register_implementation("fault", FaultFS, clobber=True)
 
 
 class _FaultyMachine(_machine.Machine):
     """The operating system, with faults before it."""
 
-    def __init__(self, owner: FaultFS, real: _machine.Machine, faults: _Faults, links: bool) -> None:
+    def __init__(self, owner: FaultFS, real: _machine.Machine, faults: Faults, links: bool) -> None:
         self._owner = owner
         self._real = real
         self._faults = faults

@@ -120,6 +120,56 @@ def test_around_a_filesystem():
     assert operations(fs) == ["put", "read", "read", "size"]
 
 
+@pytest.mark.parametrize("kind", ["file", "memory"])
+def test_whatever_is_asked_of_a_wrapped_filesystem_is_a_step_and_is_done(kind, tmp_path):
+    fs = FaultFS(filesystem(kind))
+    top = f"{tmp_path.as_posix()}/top"
+
+    def steps(do):
+        before = len(fs.steps)
+        do()
+        return [operation for operation in operations(fs)[before:] if operation != "size"]
+
+    assert steps(lambda: fs.mkdir(top)) == ["mkdir"]
+    assert steps(lambda: fs.makedirs(f"{top}/a/b")) == ["mkdir"]
+    assert steps(lambda: fs.write_text(f"{top}/a/x", "ab")) == ["put"]
+    with fs.open(f"{top}/a/x", "ab") as file:
+        file.write(b"c")
+    with pytest.raises(FileExistsError):
+        fs.open(f"{top}/a/x", "xb")
+    assert steps(lambda: fs.mv(f"{top}/a/x", f"{top}/a/y")) == ["rename"]
+    assert steps(lambda: fs.cp(f"{top}/a/y", f"{top}/z")) == ["put"]
+    assert fs.cat_file(f"{top}/z") == fs.cat_file(f"{top}/a/y") == b"abc"
+    assert fs.modified(f"{top}/z") is not None
+    assert sorted(name.rpartition("/")[2] for name in fs.find(top)) == ["y", "z"]
+    assert steps(lambda: fs.rmdir(f"{top}/a/b")) == ["delete"]
+    assert [one for one in steps(lambda: fs.rm(top, recursive=True)) if one != "list"] == ["delete"] * 4
+    assert not fs.exists(top)
+
+
+@pytest.mark.parametrize("mode", ["wb", "xb", "ab"])
+def test_writing_to_a_file_that_was_opened_can_fail(mode):
+    fs = FaultFS(filesystem("memory"), at=0, fault="ENOSPC", only={"put", "put if absent"})
+    path = f"/{uuid.uuid4().hex}"
+    file = fs.open(path, mode)
+    file.write(b"abc")
+    with pytest.raises(OSError, match="space"):
+        file.close()
+    assert not fs.exists(path)
+
+
+def test_a_wrapped_place_lists_what_lies_below_it(tmp_path):
+    from fsspec.core import url_to_fs
+
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "x").write_bytes(b"abc")
+    fs, root = url_to_fs(f"fault::file://{tmp_path.as_posix()}")
+    assert fs.cat_file(f"{root}/a/x") == b"abc"
+    assert fs.find(f"{root}/a") == [f"{root}/a/x"]
+    fs.rm(f"{root}/a", recursive=True)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_is_no_fault():
     with pytest.raises(ValueError, match="torn"):
         FaultFS(fault="fire")
