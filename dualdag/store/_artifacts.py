@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
+from numbers import Integral
 from typing import TypeVar
 
 import msgspec
@@ -188,7 +189,7 @@ class Artifacts:
         if number is None:
             found = self._newest_of(name)
         else:
-            there = number > 0 and get(self._fs, folder, number)[1] is not None
+            there = isinstance(number, Integral) and int(number) > 0 and get(self._fs, folder, number)[1] is not None
             found = self._read(name, number) if there else None
         if found is not None:
             return found

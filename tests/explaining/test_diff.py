@@ -309,6 +309,9 @@ def test_versions():
     assert "is the same" in str(same)
     with pytest.raises(dag.ArtifactNotFoundError, match="no version 7"):
         dag.diff("frame", 1, 7)
+    for number in ("1", 1.0):
+        with pytest.raises(dag.ArtifactNotFoundError, match="no version"):
+            dag.load("frame", number)
 
 
 def test_values_that_can_not_be_read_any_more(tmp_path, monkeypatch):
