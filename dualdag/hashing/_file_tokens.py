@@ -12,7 +12,7 @@ import os
 import stat
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +32,8 @@ _TRIES = 3
 #: How long two writes may share a stamp: two seconds on FAT, a tick of the clock where stamps are known fine.
 _MARGIN = 2_000_000_000
 _FINE_MARGIN = 10_000_000
+#: What file systems call the time of the last change.
+_TIMES = ("lastmodified", "mtime", "modified", "updated", "timemodified")
 _FINE = frozenset({"ext4", "xfs", "btrfs", "tmpfs", "f2fs", "zfs", "bcachefs"})
 
 
@@ -49,12 +51,15 @@ class FileToken:
         Whether a later write could have the same token.
     digest : bytes or None
         The content's digest, where looking was reading.
+    when : float or None
+        Of a remote file, the time of its last change where that is told, in seconds since 1970.
     """
 
     url: str
     token: str
     racy: bool
     digest: bytes | None = None
+    when: float | None = field(default=None, compare=False)
 
     @property
     def told(self) -> tuple[int | None, float | None]:
@@ -63,7 +68,7 @@ class FileToken:
         if len(parts) == 4 and all(part.lstrip("-").isdigit() for part in parts):
             return int(parts[0]), int(parts[1]) / 1e9
         size = int(parts[-1]) if parts[-1].isdigit() and parts[0] != "content" else None
-        return size, _seconds(":".join(parts[1:-1])) if "time" in parts[0] or "modified" in parts[0] else None
+        return size, self.when
 
 
 def local_path(url: str) -> str | None:
@@ -180,22 +185,22 @@ def _remote_token(url: str) -> FileToken | None:
     if content is not None:
         digest = blake3(content).digest()
         return FileToken(url, f"content:{digest.hex()}", racy=False, digest=digest)
-    token, racy = _remote_stamp(info)
-    return FileToken(url, token, racy)
+    told = {name.replace("-", "").replace("_", "").lower(): value for name, value in info.items()}
+    token, racy = _remote_stamp(told)
+    return FileToken(url, token, racy, when=next((_seconds(told[name]) for name in _TIMES if told.get(name)), None))
 
 
 def _is_memory(system: Any) -> bool:
     return "memory" in ((system.protocol,) if isinstance(system.protocol, str) else system.protocol)
 
 
-def _remote_stamp(info: dict[str, Any]) -> tuple[str, bool]:
+def _remote_stamp(told: dict[str, Any]) -> tuple[str, bool]:
     """Return the token in what a file system tells of a file, and whether it is racy."""
-    told = {name.replace("-", "").replace("_", "").lower(): value for name, value in info.items()}
     for name in ("versionid", "generation", "etag"):
         value = told.get(name)
         if value not in (None, "", "null"):
             return f"{name}:{value}:{told.get('size')}", False
-    for name in ("lastmodified", "mtime", "modified", "updated", "timemodified"):
+    for name in _TIMES:
         value = told.get(name)
         if value:
             when = _seconds(value)

@@ -178,6 +178,15 @@ def test_what_a_remote_file_system_tells(told, racy):
     assert file_token(remote("a.csv", b"content", **{**told, name: "2020-02-02T00:00:00"})).token != found.token
 
 
+def test_a_remote_file_tells_its_size_and_time_beside_an_etag():
+    stamps = {"ETag": "a", "LastModified": "2020-01-01T00:00:00+00:00"}
+    assert file_token(remote("a.csv", b"content", **stamps)).told == (7, 1577836800.0)
+    assert file_token(remote("a.csv", b"content", mtime=1577836800.0)).told == (7, 1577836800.0)
+    assert file_token(remote("a.csv", b"content", ETag="a")).told == (7, None)
+    # The time is no part of what tells files apart.
+    assert file_token(remote("a.csv", b"content", **stamps)) == file_token(remote("a.csv", b"content", ETag="a"))
+
+
 def test_a_remote_file_written_just_now_is_racy():
     assert file_token(remote("a.csv", b"x", mtime=time.time())).racy
 
