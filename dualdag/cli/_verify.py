@@ -64,7 +64,9 @@ def _show(found: Verification) -> None:
     if more > 0:
         print(f"and {more:,} more: --json lists the first thousand")
     _show_rest(found)
-    if found.whole:
+    if not found.files and not found.found:
+        print(f"there is nothing in {found.url} yet")
+    elif found.whole:
         print("the store is whole" if not found.found else "what was wrong is dealt with")
     elif not found.repaired and found.found.keys() & {"damaged", "missing"}:
         print("the store is not whole: dualdag verify --repair sets aside what is damaged; a run makes it again")

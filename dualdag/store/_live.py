@@ -19,6 +19,7 @@ import msgspec
 from dualdag.store._facts import Begin
 from dualdag.store._fs import FileSystem
 from dualdag.store._leases import clock
+from dualdag.store._own import is_scratch
 from dualdag.store._process import Process, has_ended, this_process
 from dualdag.store._seal import REFUSED
 from dualdag.store._watch import live_leases
@@ -65,7 +66,7 @@ def wait_for_collectors(fs: FileSystem) -> None:
         Where the store lies; the journal of the run was begun.
     """
     began = clock()
-    marks = set(fs.names(_FOLDER))
+    marks = set(filter(is_scratch, fs.names(_FOLDER)))
     while marks:
         for name in list(marks):
             # Each mark stands for a second or so: the collector of one that stays was killed.

@@ -7,12 +7,13 @@ from typing import Any
 
 from dualdag.errors import StoreError, UntrustedRecordError
 from dualdag.store._facts import Record, Saved
-from dualdag.store._fs import READ_ONLY, Buffers, describe
+from dualdag.store._fs import READ_ONLY, Buffers, describe, shown
 from dualdag.store._handle import Payload
 from dualdag.store._housekeeping import Housekeeping
 from dualdag.store._journal import Run, RunJournal, read_run, read_runs
 from dualdag.store._keys import Secret, sealer_of
 from dualdag.store._live import wait_for_collectors
+from dualdag.store._own import OWN
 from dualdag.store._seal import LAYOUT
 from dualdag.store._sealer import UNSIGNED
 from dualdag.store._verification import Progress, Verification
@@ -280,7 +281,8 @@ class Store(Housekeeping):
         Raises
         ------
         StoreError
-            When a folder can't be listed, or nothing can be written and `repair` is asked for.
+            When it is no store but a folder of something else; when a folder can't be listed, or nothing can be
+            written and `repair` is asked for.
 
         Examples
         --------
@@ -292,6 +294,11 @@ class Store(Housekeeping):
         """
         from dualdag.store._checking import check
 
+        if self._index_places() is None:
+            there = {one.name for one in self._fs.entries("")}
+            if there and there.isdisjoint(OWN):
+                raise StoreError(f"there is no store in {shown(self.url)}, but something else: name another place.")
+            repair = repair and bool(there)
         if repair:
             self._may_write()
         name, files = self._index_places("verify.sqlite") or ("", [])

@@ -10,6 +10,7 @@ from dualdag.errors import CorruptObjectError
 from dualdag.store._artifacts import Artifacts, is_folder_of
 from dualdag.store._fs import Entry, FileSystem
 from dualdag.store._marks import DEAD, LIVE, Marks
+from dualdag.store._own import is_journal, is_scratch, is_set_aside, is_temporary
 from dualdag.store._series import entries
 
 if TYPE_CHECKING:
@@ -233,6 +234,8 @@ def survey_journal(marks: Marks, limits: Limits, name: str, files: Iterable[Entr
         Its pieces.
     """
     found = list(files)
+    if not all(is_journal(one.name) or is_temporary(one.name) for one in found):
+        return  # somebody else's
     if any(one.modified is None or one.modified >= limits.results_from for one in found):
         return
     if marks.one("SELECT count(*) FROM versions WHERE kept AND run=?", (name,)):
@@ -255,14 +258,14 @@ def survey_leftovers(fs: FileSystem, marks: Marks, limits: Limits, now: float) -
     now : float
         By the store's clock.
     """
-    for folder in ("damaged", "scratch", "gc"):
+    for folder, is_own in (("damaged", is_set_aside), ("scratch", is_scratch), ("gc", is_scratch)):
         before = limits.results_from if folder == "damaged" else now - _DAY
         marks.put(
             _TO_FILES,
             (
                 (f"{folder}/{one.name}", one.nbytes, "leftovers", 0)
                 for one in fs.entries(folder)
-                if not one.folder and (one.modified or now) < before
+                if not one.folder and is_own(one.name) and (one.modified or now) < before
             ),
         )
     for name in fs.names("batches"):
@@ -274,6 +277,6 @@ def _leftovers(marks: Marks, folder: str, entries: Iterable[Entry], now: float) 
 
 
 def _note_leftovers(marks: Marks, found: Iterable[tuple[str, Entry]], now: float) -> None:
-    old = [(path, one) for path, one in found if one.name.endswith(".tmp") and (one.modified or now) < now - _DAY]
+    old = [(path, one) for path, one in found if is_temporary(one.name) and (one.modified or now) < now - _DAY]
     if old:
         marks.put(_TO_FILES, ((path, one.nbytes, "leftovers", 0) for path, one in old))

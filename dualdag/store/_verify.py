@@ -19,6 +19,7 @@ from dualdag.graph import validate_name
 from dualdag.store._checkpoint import Checkpoint, Names, Unit
 from dualdag.store._fs import Entry, FileSystem
 from dualdag.store._inspect import Look, looked_at, object_looked_at
+from dualdag.store._own import OWN, is_scratch, is_temporary
 from dualdag.store._sealer import Sealer
 from dualdag.store._series import groups
 from dualdag.store._verification import Progress
@@ -38,7 +39,6 @@ _TWELVE = re.compile(r"[0-9]{12,}", re.ASCII)
 _RUN = re.compile(r"begin|end|[0-9]{8,}", re.ASCII)
 #: Folders that hold nothing that was written down.
 _LEFT = frozenset({"damaged", "gc", "scratch"})
-_OWN = frozenset({"artifacts", "batches", "cache", "facts", "objects", "runs", "unstable"})
 
 
 class Walk:
@@ -236,15 +236,18 @@ class Walk:
         with self._notes.unit("", "others") as unit:
             unit.final = False
             for one in self._entries(unit, ""):
-                if one.name.endswith(".tmp"):
+                if is_temporary(one.name):
                     unit.leftover(one.name, one.nbytes, one.modified)
                 elif one.name in _LEFT:
                     for entry, path in self._under(unit, one.name):
-                        unit.leftover(path, entry.nbytes, entry.modified)
+                        if one.name == "damaged" or is_scratch(entry.name) or is_temporary(entry.name):
+                            unit.leftover(path, entry.nbytes, entry.modified)
+                        else:
+                            unit.strange(path)
                 elif not one.folder:
                     if one.name != "layout.json":
                         unit.strange(one.name)
-                elif one.name not in _OWN:
+                elif one.name not in OWN:
                     self._others(unit, one.name)
 
     def _others(self, unit: Unit, folder: str) -> None:
@@ -294,7 +297,7 @@ class Walk:
 
     @staticmethod
     def _is_left(unit: Unit, folder: str, one: Entry) -> bool:
-        if one.folder or not one.name.endswith(".tmp"):
+        if one.folder or not is_temporary(one.name):
             return False
         unit.leftover(f"{folder}/{one.name}", one.nbytes, one.modified)
         return True

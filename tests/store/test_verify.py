@@ -184,7 +184,7 @@ def test_versions_below_a_mark_of_deletion_need_nothing(folder, monkeypatch):
 def test_strange_names_and_leftovers(store):
     for path in ("objects/ab/short", "objects/xyz/a", "batches/00000000/Thumbs.db", "README", "facts/a-1"):
         store._fs.put_if_absent(path, [b"mine"])
-    store._fs.put_if_absent("scratch/abc", [b"dualdag"])
+    store._fs.put_if_absent(f"scratch/{'a' * 32}", [b"dualdag"])
     store._fs.put_if_absent("others/deep/file", [b"mine"])
     found = store.verify()
     assert found.whole
@@ -197,7 +197,7 @@ def test_strange_names_and_leftovers(store):
 def test_temporary_files_go_when_they_are_old_and_nobody_s(folder):
     root = folder._fs.local
     gone, mine, young = (root / "objects" / f".{'a' * 12}-{pid:x}-0.tmp" for pid in (2**22 + 5, os.getpid(), 2**22 + 6))
-    scratch = root / "scratch" / "one"
+    scratch = root / "scratch" / ("1" * 32)
     scratch.parent.mkdir()
     for path in (gone, mine, young, scratch):
         path.write_bytes(b"half")
@@ -541,3 +541,31 @@ def test_old_notes_are_not_gone_on_with(folder, monkeypatch):
         found = folder.verify()
     assert not found.resumed
     assert found.found == {"damaged": 1}
+
+
+def test_what_others_keep_in_the_folder_stays(folder):
+    root = Path(folder.url)
+    theirs = [root / name for name in ("scratch/thesis.txt", "notes.tmp", "own/x.tmp", "gc/data.csv", "damaged/z.csv",
+                                       "objects/read.me", "runs/exp1/result.csv", "batches/00000000/x.tmp",
+                                       "artifacts/x/versions/y.tmp")]  # fmt: skip
+    for path in theirs:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("mine")
+        os.utime(path, (1e9, 1e9))
+    assert folder.verify(repair=True).removed == 0
+    folder.start_run("run-2", {}).close()
+    folder.gc(dry_run=False, older_than=0, keep=1, grace=0)
+    assert all(path.read_text() == "mine" for path in theirs)
+
+
+def test_a_folder_that_is_no_store(tmp_path):
+    store = open_store(str(tmp_path / "project"))
+    for repair in (False, True):
+        assert store.verify(repair=repair).whole
+        assert not (tmp_path / "project").exists()
+    (tmp_path / "project").mkdir()
+    (tmp_path / "project" / "thesis.txt").write_text("mine")
+    for repair in (False, True):
+        with pytest.raises(StoreError, match="there is no store in"):
+            store.verify(repair=repair)
+    assert os.listdir(tmp_path / "project") == ["thesis.txt"]
