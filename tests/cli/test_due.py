@@ -103,8 +103,8 @@ def test_what_comes_next(monkeypatch):
         # The clocks of New York go forward on the day before.
         "weekly 7d 2026-03-09 04:00 EDT in 6 d 21 h",
         "always on change on change",
-        "by-hand manual when named in --refresh",
-        "ice frozen when its cadence is edited",
+        "by-hand manual never made: dualdag run",
+        "ice frozen never made: dualdag run",
     ]
     assert found["runs"] == []
     assert [(row["name"], row["seconds"]) for row in found["next"][:2]] == [("morning", 64800.0), ("daily", 75600.0)]
@@ -150,6 +150,15 @@ def test_a_manual_one_is_made_where_what_is_due_needs_it():
     )
     assert tick(MONDAY)["by-hand"] == "run"
     assert tick(MONDAY + timedelta(days=400))["user"] == "reuse"
+
+
+def test_what_the_clock_has_no_say_in():
+    def told():
+        return [line.split(maxsplit=2)[2] for line in call(MONDAY).stdout.splitlines()[-2:]]
+
+    assert told() == ["never made: dualdag run"] * 2
+    assert CliRunner().invoke(cli, ["run", "flow.py", "by-hand", "ice", "--backend", "sync"]).exit_code == 0
+    assert told() == ["when named in --refresh", "when its cadence is edited"]
 
 
 def test_named_ones_only():
