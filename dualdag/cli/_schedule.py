@@ -120,7 +120,15 @@ def of_schedule(
         when = lines.when
     else:
         files, when = units(made)
-    document = {
+    document = _document(made, to, when, files)
+    if output is None:
+        return Answer(document, lambda: click.echo("\n".join(files.values()), nl=False))
+    written = _write(Path(output), files)
+    return Answer(document | {"written": written}, lambda: _tell(made, to, written))
+
+
+def _document(made: Schedule, to: str, when: Mapping[str, list[str]], files: Mapping[str, str]) -> dict[str, Any]:
+    return {
         "to": to,
         "jobs": [
             {"artifact": job.artifact, "cadence": job.cadence.text, "tz": job.cadence.tz, "when": when[job.artifact],
@@ -131,12 +139,8 @@ def of_schedule(
         "environment": dict(made.variables),
         "unscheduled": [{"artifact": name, "reason": why} for name, why in made.others.items()],
         "notes": list(made.notes),
-        "files": files,
+        "files": dict(files),
     }  # fmt: skip
-    if output is None:
-        return Answer(document, lambda: click.echo("\n".join(files.values()), nl=False))
-    written = _write(Path(output), files)
-    return Answer(document | {"written": written}, lambda: _tell(made, to, written))
 
 
 def tick_minutes(seconds: float) -> int:

@@ -76,7 +76,6 @@ def compare_steps(then: Making, now: Making, way: Mapping[str, tuple[str, ...]])
     tasks: Tasks = []
     found: list[Cause] = []
     pairs = [(0, 0)]
-    seen = set(pairs)
     for i, j in pairs:  # grows while it is read
         if signs[0][i] == signs[1][j]:
             continue
@@ -85,29 +84,29 @@ def compare_steps(then: Making, now: Making, way: Mapping[str, tuple[str, ...]])
         edit = find_edit((then, now), (i, j), signs)
         if edit is not None:
             found += _edited((then, now), edit, through)
-            if edit.pair not in seen:
-                seen.add(edit.pair)
-                pairs.append(edit.pair)
+            pairs += {edit.pair}.difference(pairs)
             continue
         used = [sorted(made.functions[k].digest for k in step.uses) for made, step in ((then, one), (now, two))]
         same_code = one.op == two.op and used[0] == used[1]
         if one.kind == two.kind == "call" and not same_code:
             tasks.append((one, two, through))
+        told = []
         if one.own != two.own:
-            found += _arguments(one, two, (_defaults(then, one), _defaults(now, two)), through)
+            told += _arguments(one, two, (_defaults(then, one), _defaults(now, two)), through)
         matched, added, removed = _aligned(then, now, one, two, signs)
-        found += _inputs(then, now, added, removed, through, two)
-        if one.own != two.own and same_code and not found and not added and not removed:
-            counts = len(one.inputs), len(two.inputs)
-            text = f"{two.label} takes {counts[1]} inputs, and took {counts[0]}"
-            if counts[0] == counts[1]:
-                text = f"an argument of {two.label} changed, beyond what is noted of it"
-            found.append(Cause("argument", text, two.at, through=through))
-        for pair in matched:
-            if pair not in seen:
-                seen.add(pair)
-                pairs.append(pair)
+        told += _inputs(then, now, added, removed, through, two)
+        if one.own != two.own and same_code and not told and not added and not removed:
+            told.append(_beyond_notes(one, two, through))
+        found += told
+        pairs += [pair for pair in matched if pair not in pairs]
     return tasks, found
+
+
+def _beyond_notes(one: Step, two: Step, through: tuple[str, ...]) -> Cause:
+    text = f"{two.label} takes {len(two.inputs)} inputs, and took {len(one.inputs)}"
+    if len(one.inputs) == len(two.inputs):
+        text = f"an argument of {two.label} changed, beyond what is noted of it"
+    return Cause("argument", text, two.at, through=through)
 
 
 def _edited(makings: tuple[Making, Making], edit: Edit, through: tuple[str, ...]) -> list[Cause]:
