@@ -90,16 +90,17 @@ class Sharing:
         """Return whether a node has to be claimed before it starts."""
         if i in self._mine or i in self._free:
             return False
-        seconds = self._seconds(i)
-        if seconds is not None and seconds < self._least:
-            return False
         scheduler, plan = self._scheduler, self._scheduler.plan
         # Of what is recorded already others have the digest; only its value is made again.
         if i in plan.forced or i in plan.renewed or i in plan.recipes or scheduler.state.digest[i] is not None:
             return False
         keep = scheduler.keep(i, self._run.policy(i))
+        if keep is not None:
+            return keep
         # Who waits for what is not kept has to make it all the same.
-        return bool(keep) if self._run.graph.nodes[i]._op.prefix in self._run.unkept else keep is not False
+        seconds = self._seconds(i)
+        cheap = seconds is not None and seconds < self._least
+        return not cheap and self._run.graph.nodes[i]._op.prefix not in self._run.unkept
 
     def _seconds(self, i: int) -> float | None:
         node = self._run.graph.nodes[i]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import dualdag as dag
 
-SECONDS = {"quick": (0.02, 0.05), "slow": (0.5, 0.5)}
+SECONDS = {"instant": (0, 0), "quick": (0.02, 0.05), "slow": (0.5, 0.5)}
 
 
 def mark(marks: str, n: int) -> None:

@@ -68,9 +68,9 @@ def check_store(url, count):
     return store
 
 
-@pytest.mark.parametrize("count", [20, 200])
-def test_eight_processes_share_a_run(count, tmp_path):
-    with at_work(count, tmp_path, tmp_path / "store", processes=8) as processes:
+@pytest.mark.parametrize(("count", "pace"), [(20, "quick"), (200, "quick"), (20, "instant")])
+def test_eight_processes_share_a_run(count, pace, tmp_path):
+    with at_work(count, tmp_path, tmp_path / "store", processes=8, pace=pace) as processes:
         done(processes)
     made = marks(tmp_path)
     assert len(made) == count
