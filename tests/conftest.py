@@ -5,7 +5,8 @@ from __future__ import annotations
 import compileall
 import os
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -42,5 +43,31 @@ def own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
     from dualdag.config import configure
 
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("dualdag.graph._sources._asked", {})  # parameters, of which versions tell
     with configure():
         yield
+
+
+@pytest.fixture
+def own_modules(own_place: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Forget, after the test, the modules that it loaded from its folder."""
+    before, here = set(sys.modules), str(Path.cwd())
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "path", list(sys.path))
+        yield
+    for name in set(sys.modules) - before:
+        if str(getattr(sys.modules[name], "__file__", None)).startswith(here):
+            del sys.modules[name]
+
+
+@pytest.fixture
+def in_zone() -> Iterator[Callable[[str], None]]:
+    """Let this process live in a time zone for the rest of the test."""
+
+    def move(name: str) -> None:
+        patch.setenv("TZ", name)
+        time.tzset()
+
+    with pytest.MonkeyPatch.context() as patch:
+        yield move
+    time.tzset()

@@ -43,7 +43,6 @@ class _Tick:
     busy: dict[str, int] = field(default_factory=dict)
     left: list[str] = field(default_factory=list)
     broken: dict[str, DualdagError] = field(default_factory=dict)
-    never: set[str] = field(default_factory=set)
     next: dict[str, datetime | None] = field(default_factory=dict)
     results: list[RunResult] = field(default_factory=list)
 
@@ -67,13 +66,16 @@ def of_due(chosen: Mapping[str, Node[Any]], *, store: str | None, **options: Any
     now = _now()
     tick = _Tick(now, {spec.name: spec.cadence for node in chosen.values() for spec in node.extra.artifacts})
     tick.cadences = {name: tick.cadences[name] for name in chosen}
-    asked = {name: node for name, node in chosen.items() if tick.cadences[name].kind not in NEVER_DUE}
-    plan = _planned(tick, asked, store) if asked else None
     with closing(open_with(chosen_settings)) as opened:
-        if plan is not None:
+        asked = {
+            name: node
+            for name, node in chosen.items()
+            if tick.cadences[name].kind not in NEVER_DUE or _was_never_made(name, opened)
+        }
+        if asked:
+            plan = _planned(tick, asked, store)
             folder = _lock_folder(chosen_settings.store)
             _run(tick, plan, opened, folder, options | {"store": store, "keep_going": True})
-        tick.never = {name for name in chosen if name not in asked and _was_never_made(name, opened)}
     return _answer(tick)
 
 
@@ -242,6 +244,5 @@ def _show(tick: _Tick) -> None:
     for name in _in_order(tick):
         cadence, at = tick.cadences[name], _at(tick, name)
         when = NEVER_DUE.get(cadence.kind, "on change") if at is None else zoned_text(at)
-        when = "never made: dualdag run" if name in tick.never else when
         rows.append([name, str(cadence), when, "" if at is None else until_text(at - tick.now)])
     print_table(["artifact", "cadence", "next", ""], rows)

@@ -28,8 +28,8 @@ _TICKS = (60, 30, 20, 15, 10, 5, 2, 1)
 _VARIABLES = ("RAY_ADDRESS", "DASK_SCHEDULER_ADDRESS", "XDG_CACHE_HOME")
 _NOT_SAID = frozenset({"DUALDAG_SECRET", "DUALDAG_PROGRESS", "DUALDAG_STORE"})
 _WHY_NOT = {
-    "manual": "made only when named in --refresh",
-    "frozen": "never made again until its cadence is edited",
+    "manual": "made once by hand, and again only when named in --refresh",
+    "frozen": "made once by hand, and never again until its cadence is edited",
 }
 
 

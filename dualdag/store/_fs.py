@@ -10,6 +10,7 @@ import stat
 import sys
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -214,7 +215,13 @@ class LocalFolder:
             current().close(current().create(target))
         except FileExistsError:
             return False
-        current().rename(temporary, target)
+        try:
+            current().rename(temporary, target)
+        except OSError:
+            with suppress(OSError):
+                if os.stat(target).st_size == 0:
+                    current().unlink(target)
+            raise
         return True
 
     def _sync(self, folder: str) -> None:
@@ -255,9 +262,8 @@ class LocalFolder:
             return 0 if os.path.islink(f"{self._root}/{path}") else None
 
     def exist(self, paths: Sequence[str]) -> list[bool]:
-        """Say which files are there."""
-        root, exists = self._root, os.path.exists
-        return [exists(f"{root}/{path}") for path in paths]
+        """Say which files are there, and not only their names (see `_reserve`)."""
+        return [_is_filled(f"{self._root}/{path}") for path in paths]
 
     def pieces(self, path: str) -> Iterator[bytes]:
         """Yield a file's bytes in pieces."""
@@ -343,6 +349,13 @@ def _pieces(path: str) -> Iterator[bytes]:
     with current().open(path) as file:
         while piece := file.read(_PIECE):
             yield piece
+
+
+def _is_filled(path: str) -> bool:
+    try:
+        return os.stat(path).st_size > 0
+    except OSError:
+        return False
 
 
 def _let_go(temporary: str) -> None:

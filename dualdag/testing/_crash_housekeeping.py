@@ -98,9 +98,12 @@ def _check_copy(place: Place) -> None:
         there, target = _copied(place), opened(_copied(place))
         is_whole(there, target)
         leads_somewhere(target)
-        for row in target.artifacts():
+        # Where a name can be had by an empty file, a version may be damaged until the copy is made again.
+        for row in target.artifacts() if place.whole else ():
             dag.load(row.name, store=there.url)
         _act_copy(place)
+        for row in target.artifacts():
+            dag.load(row.name, store=there.url)
         before = marked(marks(place))
         assert int.from_bytes(run(there, price(marks(place), 2))[:8], "big") == 2
         act_chain(there)

@@ -85,7 +85,8 @@ class Reference:
 
     def tick(self, world, now, names=None, refresh=()):
         """One run of what is due: return what ran; what needs a lost one is `broken`, and holds up no other."""
-        wanted = names or [n for n, a in self.artifacts.items() if a.cadence not in ("manual", "frozen")]
+        by_clock = [n for n, a in self.artifacts.items() if a.cadence not in ("manual", "frozen")]
+        wanted = names or [n for n in self.artifacts if n in by_clock or not self.kept[n].versions]
         due, self.broken = {}, set()
         for target in wanted:
             try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,15 +18,9 @@ MONDAY = datetime(2026, 3, 2, 8, tzinfo=UTC)
 
 
 @pytest.fixture(autouse=True)
-def own_flow(monkeypatch):
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    before, here = set(sys.modules), str(Path.cwd())
+def own_flow(own_modules):
     Path("flow.py").write_text(re.search(r'```python title="flow.py"\n(.*?)```\n', PAGE, re.DOTALL)[1])
     Path("n.txt").write_text("1")
-    yield
-    for name in set(sys.modules) - before:
-        if str(getattr(sys.modules[name], "__file__", None)).startswith(here):
-            del sys.modules[name]
 
 
 def shown(mark):
@@ -41,17 +34,12 @@ def call(*arguments):
     return result.stdout
 
 
-def test_what_comes_next(monkeypatch):
-    monkeypatch.setenv("TZ", "Europe/Berlin")
-    time.tzset()
-    try:
-        for now in (MONDAY, MONDAY + timedelta(minutes=1)):
-            with dag.configure(now=now):
-                printed = call("run", "flow.py", "--due", "--backend", "sync")
-        assert printed == shown("due")
-    finally:
-        monkeypatch.undo()
-        time.tzset()
+def test_what_comes_next(in_zone):
+    in_zone("Europe/Berlin")
+    for now in (MONDAY, MONDAY + timedelta(minutes=1)):
+        with dag.configure(now=now):
+            printed = call("run", "flow.py", "--due", "--backend", "sync")
+    assert printed == shown("due")
 
 
 def test_the_schedules(monkeypatch):

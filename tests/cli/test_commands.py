@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
@@ -30,14 +29,8 @@ total(values).artifact("total", cadence="1d")
 
 
 @pytest.fixture(autouse=True)
-def own_modules(monkeypatch):
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    before = set(sys.modules)
+def own_flow(own_modules):
     Path("flow.py").write_text(FLOW)
-    yield
-    for name in set(sys.modules) - before:
-        if str(getattr(sys.modules[name], "__file__", None)).startswith(str(Path.cwd())):
-            del sys.modules[name]
 
 
 def call(*arguments, status=0):

@@ -50,15 +50,9 @@ MONDAY = datetime(2026, 3, 2, 8, tzinfo=UTC)
 
 
 @pytest.fixture(autouse=True)
-def own_flow(monkeypatch):
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    before = set(sys.modules)
+def own_flow(own_modules):
     Path("flow.py").write_text(FLOW)
     Path("n.txt").write_text("1")
-    yield
-    for name in set(sys.modules) - before:
-        if str(getattr(sys.modules[name], "__file__", None)).startswith(str(Path.cwd())):
-            del sys.modules[name]
 
 
 def call(now, *arguments, status=0):
@@ -75,7 +69,8 @@ def tick(now, *arguments, status=0):
 
 
 def test_what_is_due_and_nothing_else():
-    assert tick(MONDAY) == {"daily": "run", "weekly": "run", "always": "run", "morning": "run"}
+    by_clock = {"daily": "run", "weekly": "run", "always": "run", "morning": "run"}
+    assert tick(MONDAY) == by_clock | {"by-hand": "run", "ice": "run"}
     assert tick(MONDAY + timedelta(minutes=1)) == {}
     Path("n.txt").write_text("20")
     assert tick(MONDAY + timedelta(hours=1)) == {"always": "run"}
@@ -83,19 +78,14 @@ def test_what_is_due_and_nothing_else():
     assert tick(MONDAY + timedelta(days=1)) == {"daily": "run"}
     assert [dag.load(name) for name in ("daily", "weekly", "always")] == [20, 2, "20"]
     assert tick(MONDAY + timedelta(days=7))["weekly"] == "run"
-    assert {row.name for row in dag.store().artifacts()} == {"daily", "weekly", "always", "morning"}
+    assert {name: dag.store().version(name).number for name in ("by-hand", "ice")} == {"by-hand": 1, "ice": 1}
 
 
-def test_what_comes_next(monkeypatch):
-    monkeypatch.setenv("TZ", "America/New_York")
-    time.tzset()
-    try:
-        call(MONDAY)
-        lines = call(MONDAY + timedelta(hours=3)).stdout.splitlines()
-        found = json.loads(call(MONDAY + timedelta(hours=3), "--json").stdout)
-    finally:
-        monkeypatch.undo()
-        time.tzset()
+def test_what_comes_next(in_zone):
+    in_zone("America/New_York")
+    call(MONDAY)
+    lines = call(MONDAY + timedelta(hours=3)).stdout.splitlines()
+    found = json.loads(call(MONDAY + timedelta(hours=3), "--json").stdout)
     assert lines[0] == "nothing is due at 2026-03-02 06:00 EST"
     assert [" ".join(line.split()) for line in lines[4:]] == [
         "morning 0 6 * * * (Europe/Berlin) 2026-03-03 00:00 EST in 18 h",
@@ -103,8 +93,8 @@ def test_what_comes_next(monkeypatch):
         # The clocks of New York go forward on the day before.
         "weekly 7d 2026-03-09 04:00 EDT in 6 d 21 h",
         "always on change on change",
-        "by-hand manual never made: dualdag run",
-        "ice frozen never made: dualdag run",
+        "by-hand manual when named in --refresh",
+        "ice frozen when its cadence is edited",
     ]
     assert found["runs"] == []
     assert [(row["name"], row["seconds"]) for row in found["next"][:2]] == [("morning", 64800.0), ("daily", 75600.0)]
@@ -140,8 +130,8 @@ def test_nothing_due_is_quick(monkeypatch):
         put_in_place(before)
     kinds = [kind for kind, _ in counting.calls]
     assert "create" not in kinds  # no journal either
-    # Four artifacts: two listings each, and a version; what the store itself reads first.
-    assert len(kinds) <= 4 * 3 + 8
+    # Six artifacts: two listings each, and a version; what the store itself reads first.
+    assert len(kinds) <= 6 * 3 + 8
 
 
 def test_a_manual_one_is_made_where_what_is_due_needs_it():
@@ -152,19 +142,19 @@ def test_a_manual_one_is_made_where_what_is_due_needs_it():
     assert tick(MONDAY + timedelta(days=400))["user"] == "reuse"
 
 
-def test_what_the_clock_has_no_say_in():
-    def told():
-        return [line.split(maxsplit=2)[2] for line in call(MONDAY).stdout.splitlines()[-2:]]
-
-    assert told() == ["never made: dualdag run"] * 2
-    assert CliRunner().invoke(cli, ["run", "flow.py", "by-hand", "ice", "--backend", "sync"]).exit_code == 0
-    assert told() == ["when named in --refresh", "when its cadence is edited"]
+def test_what_the_clock_has_no_say_in_is_due_without_any_version():
+    assert tick(MONDAY, "by-hand", "ice") == {"by-hand": "run", "ice": "run"}
+    assert tick(MONDAY + timedelta(days=400), "by-hand", "ice") == {}
+    lines = call(MONDAY, "by-hand", "ice").stdout.splitlines()
+    assert [line.split(maxsplit=2)[2] for line in lines[-2:]] == [
+        "when named in --refresh",
+        "when its cadence is edited",
+    ]
 
 
 def test_named_ones_only():
     assert tick(MONDAY, "weekly") == {"daily": "run", "weekly": "run"}
     assert tick(MONDAY, "daily") == {}
-    assert tick(MONDAY, "by-hand", "ice") == {}
     message = call(MONDAY, "--refresh", "daily", status=2).output
     assert "--due runs what the clock says" in message
     found = json.loads(call(MONDAY, "by-hand", "--json").stdout)["next"]

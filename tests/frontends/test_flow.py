@@ -16,14 +16,7 @@ HEAD = "import dualdag as dag\n"
 ONE = HEAD + "one = dag.task(len)([1, 2]).artifact('one')\n"
 
 
-@pytest.fixture(autouse=True)
-def own_modules(monkeypatch):
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    before = set(sys.modules)
-    yield
-    for name in set(sys.modules) - before:
-        if str(getattr(sys.modules[name], "__file__", None)).startswith(str(Path.cwd())):
-            del sys.modules[name]
+pytestmark = pytest.mark.usefixtures("own_modules")
 
 
 def flow(text: str, name: str = "flow.py") -> str:
