@@ -7,7 +7,7 @@ import shlex
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from dualdag.cli._schedule import Job, Schedule, tick_minutes
+from dualdag.cli._jobs import Job, Schedule, tick_minutes
 from dualdag.graph import cron_fields
 
 if TYPE_CHECKING:

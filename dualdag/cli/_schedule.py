@@ -6,7 +6,6 @@ import os.path
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,15 +14,16 @@ from zoneinfo import ZoneInfo
 import click
 
 from dualdag.cli._command import Answer
+from dualdag.cli._crontab import crontab
+from dualdag.cli._jobs import Job, Schedule
+from dualdag.cli._systemd import units
 from dualdag.config import check_zone, environment, settings
 
 if TYPE_CHECKING:
     from dualdag.graph import Cadence, Node
 
-__all__ = ["Job", "Schedule", "of_schedule", "tick_minutes"]
+__all__ = ["of_schedule"]
 
-# How often to ask about an interval: of these the longest that is no more than a tenth of it.
-_TICKS = (60, 30, 20, 15, 10, 5, 2, 1)
 #: Addresses of clusters, and where caches lie; what else a job needs it finds as this process did.
 _VARIABLES = ("RAY_ADDRESS", "DASK_SCHEDULER_ADDRESS", "XDG_CACHE_HOME")
 _NOT_SAID = frozenset({"DUALDAG_SECRET", "DUALDAG_PROGRESS", "DUALDAG_STORE"})
@@ -31,47 +31,6 @@ _WHY_NOT = {
     "manual": "made once by hand, and again only when named in --refresh",
     "frozen": "made once by hand, and never again until its cadence is edited",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """An artifact, and the command that makes it where it is due; of one without a cadence, those of what it takes."""
-
-    artifact: str
-    cadence: Cadence
-    command: tuple[str, ...]
-    above: tuple[Cadence, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Schedule:
-    """All that is written down.
-
-    Parameters
-    ----------
-    title : str
-        The flow's file or module.
-    name : str
-        Of files and units; two flows of one file name have two.
-    folder : str
-        Where the jobs run.
-    variables : mapping of str to str
-        Of the jobs' environment.
-    jobs : tuple of Job
-        In the order of the flow.
-    others : mapping of str to str
-        Artifacts that are not scheduled, and why.
-    notes : tuple of str
-        What the user has to see to.
-    """
-
-    title: str
-    name: str
-    folder: str
-    variables: Mapping[str, str]
-    jobs: tuple[Job, ...]
-    others: Mapping[str, str]
-    notes: tuple[str, ...]
 
 
 def of_schedule(
@@ -106,9 +65,6 @@ def of_schedule(
     options : mapping
         Options of ``dualdag run`` that have a value.
     """
-    from dualdag.cli._crontab import crontab
-    from dualdag.cli._systemd import units
-
     if tz is not None and to != "cron":
         raise click.UsageError("--tz says what zone cron reads its lines in; a timer of systemd names the zone itself.")
     if tz is not None:
@@ -141,17 +97,6 @@ def _document(made: Schedule, to: str, when: Mapping[str, list[str]], files: Map
         "notes": list(made.notes),
         "files": dict(files),
     }  # fmt: skip
-
-
-def tick_minutes(seconds: float) -> int:
-    """Return how often to ask about an interval, in minutes: a divisor of an hour.
-
-    Examples
-    --------
-    >>> tick_minutes(90), tick_minutes(3600), tick_minutes(7 * 86400)
-    (1, 5, 60)
-    """
-    return next((minutes for minutes in _TICKS if minutes * 600 <= seconds), 1)
 
 
 def _schedule(

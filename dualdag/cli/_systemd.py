@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from dualdag.cli._schedule import Job, Schedule, tick_minutes
+from dualdag.cli._jobs import Job, Schedule, tick_minutes
 from dualdag.graph import Cadence, cron_fields
 
 __all__ = ["units"]

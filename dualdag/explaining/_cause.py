@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dualdag.report import bytes_text
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -161,7 +159,9 @@ def file_text(file: InputFile) -> str:
     from datetime import UTC, datetime
 
     when = "" if file.when is None else _when(datetime.fromtimestamp(file.when, UTC))
-    parts = [bytes_text(file.size), when, f"digest {file.digest[:12]}" if file.digest else "not read yet"]
+    # To the byte: a line more of a large file is a change too.
+    size = "" if file.size is None else f"{file.size:,} B"
+    parts = [size, when, f"digest {file.digest[:12]}" if file.digest else "not read yet"]
     return ", ".join(part for part in parts if part)
 
 
