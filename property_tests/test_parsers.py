@@ -249,8 +249,8 @@ def test_a_store_of_arbitrary_files(given_files, fits):
             with suppress(StoreError, ArtifactNotFoundError):
                 call()
         try:
-            found = opened.verify(repair=True)
-            again = opened.verify()
+            found = opened.check(repair=True)
+            again = opened.check()
         finally:
             opened.close()
         # What is left is what a repair does not touch.

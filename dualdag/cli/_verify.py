@@ -30,7 +30,7 @@ def verify(store: str | None, *, repair: bool, restart: bool) -> Answer:
 
     opened = dualdag.store(store)
     told = None if wants_json() else _Told()
-    found = opened.verify(repair=repair, restart=restart, progress=told)
+    found = opened.check(repair=repair, restart=restart, progress=told)
     return Answer(asdict(found), lambda: _show(found), DONE if found.whole else UNUSABLE)
 
 

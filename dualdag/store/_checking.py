@@ -1,4 +1,4 @@
-"""`Store.verify`: the walk, the mending, and the report of both."""
+"""`Store.check`: the walk, the mending, and the report of both."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from dualdag.store._sealer import Sealer
 from dualdag.store._verification import LISTED, Problem, Progress, Verification
 from dualdag.store._verify import Walk
 
-__all__ = ["check"]
+__all__ = ["check_all"]
 
 _AGAIN = 100
 
 
-def check(
+def check_all(
     fs: FileSystem,
     sealer: Sealer,
     places: tuple[str, Sequence[Path]],

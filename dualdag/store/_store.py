@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from dualdag.errors import StoreError, UntrustedRecordError
+from dualdag.errors import CorruptObjectError, StoreError, UntrustedRecordError
 from dualdag.store._facts import Record, Saved
 from dualdag.store._fs import READ_ONLY, Buffers, describe, shown
 from dualdag.store._handle import Payload
@@ -264,6 +264,42 @@ class Store(Housekeeping):
     # Housekeeping.
 
     def verify(self, *, repair: bool = False, restart: bool = False, progress: Progress | None = None) -> Verification:
+        """Read every file of the store and hold it to its checksum; raise if anything is wrong that was not mended.
+
+        Parameters
+        ----------
+        repair, restart, progress
+            As for `check`, which tells of everything that is wrong, and raises for nothing of it.
+
+        Raises
+        ------
+        CorruptObjectError
+            When something is damaged or missing; it names the first.
+        UntrustedRecordError
+            When all that is wrong are signatures that are not accepted.
+        StoreError
+            As for `check`.
+
+        Examples
+        --------
+        >>> store = open_store("memory://docs-verify")
+        >>> saved = store.save("x" * 10_000)
+        >>> store.verify().whole
+        True
+        """
+        found = self.check(repair=repair, restart=restart, progress=progress)
+        if found.whole:
+            return found
+        left = [one for one in found.problems if not one.done] or found.problems
+        first = next((one for one in left if one.kind != "untrusted"), left[0])
+        error = UntrustedRecordError if first.kind == "untrusted" else CorruptObjectError
+        more = sum(found.found.values()) - 1
+        raise error(
+            f"store {shown(self.url)} is not whole: {first.kind}: {first.path}: {first.told}"
+            f"{f', and {more} more' if more else ''}; dualdag verify lists what is wrong, with --repair it is mended."
+        )
+
+    def check(self, *, repair: bool = False, restart: bool = False, progress: Progress | None = None) -> Verification:
         """Read every file of the store and hold it to its checksum; nothing is decoded before that.
 
         One that is stopped, with Ctrl-C for instance, is gone on with by the next call, for a week after its start.
@@ -286,13 +322,13 @@ class Store(Housekeeping):
 
         Examples
         --------
-        >>> store = open_store("memory://docs-verify")
+        >>> store = open_store("memory://docs-check")
         >>> saved = store.save("x" * 10_000)
-        >>> found = store.verify()
+        >>> found = store.check()
         >>> found.whole, found.counts, found.orphans
         (True, {'markers': 1, 'objects': 1}, 1)
         """
-        from dualdag.store._checking import check
+        from dualdag.store._checking import check_all
 
         if self._index_places() is None:
             there = {one.name for one in self._fs.entries("")}
@@ -303,8 +339,8 @@ class Store(Housekeeping):
             self._may_write()
         name, files = self._index_places("verify.sqlite") or ("", [])
         places = f"{name} {self._marker.id if self._marker is not None else ''}", files
-        return check(self._fs, self._sealer, places, mend=repair, restart=restart, progress=progress,
-                     rebuild=self._make_index_anew)  # fmt: skip
+        return check_all(self._fs, self._sealer, places, mend=repair, restart=restart, progress=progress,
+                         rebuild=self._make_index_anew)  # fmt: skip
 
 
 def open_store(

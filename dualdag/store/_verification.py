@@ -38,7 +38,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What `Store.verify` found.
+    """What `Store.check` found.
 
     Parameters
     ----------

@@ -16,7 +16,7 @@ __all__ = ["OPERATIONS"]
 
 
 def _act_repair(place: Place) -> None:
-    opened(place).verify(repair=True)
+    opened(place).check(repair=True)
 
 
 def _check_repair(place: Place) -> None:
@@ -25,8 +25,8 @@ def _check_repair(place: Place) -> None:
         one = a_record("one")
         rows = store.records([one.trace, one.action]).values()
         assert all(record.digest == one.digest for record in rows), "what was edited was read as good"
-        store.verify(repair=True, restart=True)
-        found = store.verify(restart=True)
+        store.check(repair=True, restart=True)
+        found = store.check(restart=True)
         assert found.whole, found.problems
         is_whole(place, store)
         store.close()

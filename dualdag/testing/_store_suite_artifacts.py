@@ -72,7 +72,7 @@ class ArtifactTests(StoreBase):
             assert (found.number, other.load(found.checksum, found.codec)) == (k, k)
         with pytest.raises(ArtifactNotFoundError, match="no version 12; there is: 2, 3, "):
             other.version("x", 12)
-        assert other.verify().whole
+        assert other.check().whole
         other.gc(keep=2, grace=0, dry_run=False)
         assert [row.version for row in other.versions("x")] == [11, 10]
         assert other.delete("x") == 2

@@ -39,7 +39,7 @@ class VerifyTests(StoreBase):
 
     def test_a_whole_store_is_found_whole(self, store: Store) -> None:
         self.fill(store)
-        found = store.verify()
+        found = store.check()
         assert found.whole
         assert found.files == len(list(_paths(store)))
         assert found.counts["objects"] == 3
@@ -51,9 +51,11 @@ class VerifyTests(StoreBase):
         damaged = sorted(path for path in _paths(store) if path != "layout.json")
         for path in damaged:
             self.damage(store, path)
-        found = open_store(store.url).verify()
+        found = open_store(store.url).check()
         assert not found.whole
         assert sorted(one.path for one in found.problems) == damaged
+        with pytest.raises(CorruptObjectError, match="is not whole: .* more; dualdag verify"):
+            open_store(store.url).verify()
         again = open_store(store.url)
         mended = again.verify(repair=True)
         assert mended.whole
@@ -68,7 +70,7 @@ class VerifyTests(StoreBase):
         for key in (one.action, one.trace):
             self.damage(store, f"facts/{key.hex()}-000001")
         self.damage(store, "artifacts/big/versions/00000002")
-        store.verify(repair=True)
+        store.check(repair=True)
         again = open_store(store.url)
         assert again.records([one.trace, one.action]) == {}
         with pytest.raises(CorruptObjectError):
@@ -77,7 +79,7 @@ class VerifyTests(StoreBase):
         assert again.add_version(a_version(again, "big", _LARGE + "3")).number == 3
         last = open_store(store.url)
         assert last.records([one.trace])[one.trace].digest == a_record("one", "third").digest
-        assert last.verify().whole
+        assert last.check().whole
 
     def test_a_value_that_is_gone_is_missed_by_its_version(self, store: Store) -> None:
         self.fill(store)
@@ -85,7 +87,7 @@ class VerifyTests(StoreBase):
         orphan = store.put_object(b"of nothing" * 1000)
         path = object_path(version.checksum)
         store._fs.remove(path)
-        found = store.verify()
+        found = store.check()
         assert [(one.path, one.kind) for one in found.problems] == [(path, "missing")]
         assert (found.orphans, found.orphan_bytes) == (1, 10_000)
         assert store.has_objects([orphan])

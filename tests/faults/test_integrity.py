@@ -135,8 +135,8 @@ class Case:
             return f"wrong: a run gives {[damage_work.content(one) for one in values]}"
         opened = dag.store(self.url)
         try:
-            found = opened.verify(repair=True)
-            again = opened.verify() if found.found else found
+            found = opened.check(repair=True)
+            again = opened.check() if found.found else found
         finally:
             opened.close()
         if not again.whole:

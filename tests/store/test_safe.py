@@ -408,9 +408,9 @@ def test_a_file_that_claims_to_be_huge_takes_no_memory(tmp_path):
         assert again.records([a_record("one").action])
         assert [row.version for row in again.artifacts()] == [1]
         assert again.runs()[0].status == "unfinished"
-        assert len(again.verify().problems) == 3  # what is no lease's is strange
-        assert again.verify(repair=True).whole
-        assert again.verify().whole
+        assert len(again.check().problems) == 3  # what is no lease's is strange
+        assert again.check(repair=True).whole
+        assert again.check().whole
 
 
 @pytest.mark.parametrize(

@@ -652,7 +652,7 @@ def test_verify_tells_what_is_not_accepted_and_leaves_it(tmp_path):
     (folder / "keys" / ("0" * 16)).write_bytes(seal(facts.Signs(1.0), f"keys/{'0' * 16}"))
     before = sealed_files(folder)
     store = open_store(str(folder), secret=SECRET)
-    found = store.verify(repair=True)
+    found = store.check(repair=True)
     assert {one.path for one in found.problems if one.kind == "untrusted"} == {path, f"keys/{'0' * 16}"}
     assert sealed_files(folder) == before
     # Who has no key mends nothing of others'.
@@ -660,8 +660,8 @@ def test_verify_tells_what_is_not_accepted_and_leaves_it(tmp_path):
     (folder / damaged).unlink()
     (folder / damaged).write_bytes(before[damaged][:-1])
     with pytest.raises(UntrustedRecordError):
-        open_store(str(folder)).verify(repair=True)
-    assert store.verify(repair=True).problems
+        open_store(str(folder)).check(repair=True)
+    assert store.check(repair=True).problems
     assert store._sealer.unseal((folder / damaged).read_bytes(), facts.Batch, damaged).records == []
 
 
@@ -704,8 +704,10 @@ def test_the_wrong_secret_is_told_of_once_a_listing(tmp_path):
             assert ask() == []
         assert len(told) == 1
         assert count in str(told[0].message)
-    assert {one.kind for one in other.verify().problems} == {"untrusted"}
-    assert not any(one.path in one.told for one in other.verify().problems)
+    assert {one.kind for one in other.check().problems} == {"untrusted"}
+    with pytest.raises(UntrustedRecordError, match="is not whole: untrusted: "):
+        other.verify()
+    assert not any(one.path in one.told for one in other.check().problems)
 
 
 def test_a_secret_read_from_a_file_is_the_file_s(tmp_path):

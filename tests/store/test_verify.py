@@ -1,4 +1,4 @@
-"""`Store.verify`: what it finds, what it mends, and that it goes on where it was stopped."""
+"""`Store.check`: what it finds, what it mends, and that it goes on where it was stopped."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def quiet_open(store):
 
 @places
 def test_a_whole_store(store):
-    found = store.verify()
+    found = store.check()
     assert found.whole
     assert not found.problems
     assert found.counts == {
@@ -81,7 +81,7 @@ def test_a_whole_store(store):
     assert found.files == len(files(store))
     assert found.nbytes == sum(len(store._fs.get(path)) for path in files(store))
     assert not found.resumed
-    assert open_store(store.url, readonly=True).verify().counts == found.counts
+    assert open_store(store.url, readonly=True).check().counts == found.counts
 
 
 @places
@@ -89,15 +89,15 @@ def test_each_file_that_is_damaged_is_found_and_mended(store):
     for path in files(store):
         before = {one: store._fs.get(one) for one in files(store)}
         damage(store, path)
-        found = store.verify()
+        found = store.check()
         assert not found.whole, path
         assert [(one.path, one.kind) for one in found.problems] == [(path, "damaged")]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            mended = store.verify(repair=True)
+            mended = store.check(repair=True)
         assert mended.whole, path
         assert mended.problems[0].done
-        again = store.verify()
+        again = store.check()
         # A version whose value went is not whole before a run made it again.
         assert {one.kind for one in again.problems} <= {"missing"}, path
         assert again.whole or path.startswith("objects/")
@@ -106,7 +106,7 @@ def test_each_file_that_is_damaged_is_found_and_mended(store):
                 store._fs.remove(one)
         for one, data in before.items():
             store._fs.replace(one, data)
-        assert store.verify().whole
+        assert store.check().whole
 
 
 @places
@@ -116,7 +116,7 @@ def test_what_was_replaced_does_not_come_back(store):
     version = "artifacts/big/versions/00000002"
     for path in (fact, f"facts/{old.trace.hex()}-000001", version):
         damage(store, path)
-    found = store.verify(repair=True)
+    found = store.check(repair=True)
     assert found.found == {"damaged": 3}
     assert "artifact big" in found.again
     again = quiet_open(store)
@@ -132,14 +132,14 @@ def test_what_was_replaced_does_not_come_back(store):
     assert again.records([old.trace])[old.trace].digest == new.digest
     assert again.latest("big").number == 3
     assert open_store(store.url).records([old.action])[old.action].digest == new.digest
-    assert again.verify().whole
+    assert again.check().whole
     assert len([path for path in files(store) if path.startswith("damaged/")]) == 3
 
 
 @places
 def test_a_batch_keeps_its_number(store):
     damage(store, "batches/00000000/000000000001", lambda _: b"")
-    assert store.verify(repair=True).whole
+    assert store.check(repair=True).whole
     again = open_store(store.url)
     three = a_record("three")
     assert again.records([three.trace]) == {}
@@ -156,17 +156,17 @@ def test_missing_dropped_and_orphaned(store):
     for gone in (version.checksum, record.checksum):
         store._fs.remove(object_path(gone))
     orphan = store.put_object(b"o" * 5_000)
-    found = store.verify()
+    found = store.check()
     assert not found.whole
     assert [(one.path, one.kind) for one in found.problems] == [(object_path(version.checksum), "missing")]
     assert "artifact big, version 1" in found.problems[0].told
     assert found.again == ("artifact big, version 1",)
     assert (found.dropped, found.orphans, found.orphan_bytes) == (1, 1, 5_000)
-    assert store.verify(repair=True).whole
+    assert store.check(repair=True).whole
     assert store.has_objects([orphan])
     # What was deleted needs nothing any more.
     store.delete("big")
-    assert store.verify().whole
+    assert store.check().whole
 
 
 def test_versions_below_a_mark_of_deletion_need_nothing(folder, monkeypatch):
@@ -177,7 +177,7 @@ def test_versions_below_a_mark_of_deletion_need_nothing(folder, monkeypatch):
         path = f"artifacts/big/versions/{number:08d}"
         assert path in files(folder)
     folder._fs.remove(object_path(folder.save(BIG).checksum))
-    assert folder.verify().whole
+    assert folder.check().whole
 
 
 @places
@@ -186,7 +186,7 @@ def test_strange_names_and_leftovers(store):
         store._fs.put_if_absent(path, [b"mine"])
     store._fs.put_if_absent(f"scratch/{'a' * 32}", [b"dualdag"])
     store._fs.put_if_absent("others/deep/file", [b"mine"])
-    found = store.verify()
+    found = store.check()
     assert found.whole
     assert set(found.strange) == {
         "objects/ab/short", "objects/xyz", "batches/00000000/Thumbs.db", "README", "facts/a-1", "others/deep/file",
@@ -204,14 +204,14 @@ def test_temporary_files_go_when_they_are_old_and_nobody_s(folder):
         if path != young:
             os.utime(path, (1, 1))
     damage(folder, "runs/run-1/begin")
-    found = folder.verify(repair=True)
+    found = folder.check(repair=True)
     assert found.removed == 2
     assert not gone.exists()
     assert not scratch.exists()
     assert mine.exists()
     assert young.exists()
     assert (found.leftovers, found.problems[0].path) == (2, "runs/run-1/begin")
-    assert folder.verify().leftovers == 3
+    assert folder.check().leftovers == 3
 
 
 def test_a_newer_layout_is_left_alone(folder, monkeypatch):
@@ -219,7 +219,7 @@ def test_a_newer_layout_is_left_alone(folder, monkeypatch):
         newer.setattr(seal_room, "LAYOUT", 7)
         folder.put_records([a_record("new")])
     before = {path: folder._fs.get(path) for path in files(folder)}
-    found = folder.verify(repair=True)
+    found = folder.check(repair=True)
     assert "layout 7" in found.problems[0].told
     assert [(one.path, one.kind) for one in found.problems] == [("batches/00000000/000000000002", "newer")]
     assert not found.whole
@@ -236,16 +236,16 @@ def test_a_file_that_can_t_be_read_is_told_of_and_left(folder, monkeypatch):
         return pieces(one)
 
     monkeypatch.setattr(folder._fs, "pieces", broken)
-    found = folder.verify(repair=True)
+    found = folder.check(repair=True)
     assert [(one.path, one.kind, one.done) for one in found.problems] == [(path, "unreadable", "")]
     assert not found.whole
     monkeypatch.undo()
-    assert folder.verify().whole
+    assert folder.check().whole
 
 
 def test_it_goes_on_where_it_was_stopped(folder, monkeypatch):
     many = [folder.put_object(os.urandom(5_000)) for _ in range(60)]
-    total = folder.verify()
+    total = folder.check()
     read = []
     pieces = folder._fs.pieces
 
@@ -260,30 +260,30 @@ def test_it_goes_on_where_it_was_stopped(folder, monkeypatch):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        folder.verify(progress=stop)
+        folder.check(progress=stop)
     first = len(read)
     assert 30 < first < 60
     damaged = object_path(max(many))
     damage(folder, damaged)
-    found = folder.verify()
+    found = folder.check()
     assert found.resumed
     assert len(read) - first < 65 - 25
     assert [one.path for one in found.problems] == [damaged]
     assert (found.files, found.counts, found.orphans) == (total.files, total.counts, total.orphans)
     # It came to its end: the next one begins anew; so does one that is told to.
     del read[:]
-    assert not folder.verify().resumed
+    assert not folder.check().resumed
     assert len(read) >= 65
     del read[:]
     with pytest.raises(KeyboardInterrupt):
-        folder.verify(progress=stop)
-    assert not folder.verify(restart=True).resumed
+        folder.check(progress=stop)
+    assert not folder.check(restart=True).resumed
 
 
 @pytest.mark.parametrize("state", [b"", b"rubbish" * 1000, None, "cut", "middle"])
 def test_notes_that_are_damaged_or_gone(folder, state):
     with pytest.raises(KeyboardInterrupt):
-        folder.verify(progress=interrupt_late)
+        folder.check(progress=interrupt_late)
     notes = folder._fs.local / "cache" / "verify.sqlite"
     assert notes.exists()
     for path in notes.parent.glob("verify.sqlite-*"):
@@ -295,7 +295,7 @@ def test_notes_that_are_damaged_or_gone(folder, state):
         notes.write_bytes(data[:4096] + b"\xff" * (len(data) - 4096))
     else:
         notes.write_bytes(data[: len(data) // 2] if state == "cut" else state)
-    found = folder.verify()
+    found = folder.check()
     assert found.whole
     assert found.counts["objects"] == 5
     assert not notes.exists()
@@ -312,28 +312,28 @@ def test_two_at_once(folder):
     def meanwhile(files, nbytes):
         if not inner:
             inner.append(None)
-            inner[0] = folder.verify()
+            inner[0] = folder.check()
 
-    assert folder.verify(progress=meanwhile).counts == inner[0].counts
+    assert folder.check(progress=meanwhile).counts == inner[0].counts
 
 
 def test_an_empty_place_and_one_that_may_not_be_written(tmp_path, folder):
     nothing = open_store(str(tmp_path / "nothing"))
-    found = nothing.verify()
+    found = nothing.check()
     assert found.whole
     assert found.files == 0
     assert not (tmp_path / "nothing").exists()
     readonly = open_store(folder.url, readonly=True)
-    assert readonly.verify().whole
+    assert readonly.check().whole
     with pytest.raises(StoreError, match="reading only"):
-        readonly.verify(repair=True)
+        readonly.check(repair=True)
 
 
 def test_repair_fills_the_index_again(folder):
     index = folder._index_path()
     folder.close()
     index.write_bytes(b"rubbish")
-    assert folder.verify(repair=True).whole
+    assert folder.check(repair=True).whole
     folder.close()
     assert index.read_bytes()[:6] == b"SQLite"
     assert folder.records([a_record("two").trace])
@@ -342,9 +342,9 @@ def test_repair_fills_the_index_again(folder):
 def test_a_fact_of_another_key_is_damage(folder):
     path = f"facts/{a_record('two').trace.hex()}-000001"
     folder._fs.put_if_absent(path, [folder._sealer.seal(Fact(a_record("one")), path)])
-    assert folder.verify().problems == (Problem(path, "damaged", "it does not tell of what lies there"),)
-    assert folder.verify(repair=True).whole
-    assert folder.verify().whole
+    assert folder.check().problems == (Problem(path, "damaged", "it does not tell of what lies there"),)
+    assert folder.check(repair=True).whole
+    assert folder.check().whole
 
 
 def test_many_problems_are_counted(folder, monkeypatch):
@@ -353,10 +353,10 @@ def test_many_problems_are_counted(folder, monkeypatch):
     monkeypatch.setattr(_checking, "LISTED", 3)
     for path in files(folder, "objects"):
         damage(folder, path, lambda data: data[:100])
-    found = folder.verify()
+    found = folder.check()
     assert found.found == {"damaged": 5}
     assert len(found.problems) == 3
-    assert folder.verify(repair=True).found == {"damaged": 5}
+    assert folder.check(repair=True).found == {"damaged": 5}
     assert all(path.startswith("damaged/") for path in files(folder) if "objects" in path)
 
 
@@ -366,8 +366,8 @@ SECRET, OTHER = "a secret of the team's", "a secret of another team"
 def test_signatures(tmp_path):
     url = str(tmp_path / "store")
     filled(open_store(url, secret=SECRET)).close()
-    assert open_store(url, secret=SECRET).verify().whole
-    assert open_store(url, secret=[OTHER, SECRET]).verify().whole
+    assert open_store(url, secret=SECRET).check().whole
+    assert open_store(url, secret=[OTHER, SECRET]).check().whole
     # A file of the same place in another store, signed by somebody else.
     forged = open_store(str(tmp_path / "forged"), secret=OTHER)
     forged.add_version(a_version(forged, "big", BIG))
@@ -375,7 +375,7 @@ def test_signatures(tmp_path):
     store = open_store(url, secret=SECRET)
     mine, theirs = store._fs.get(path), forged._fs.get(path)
     store._fs.replace(path, theirs)
-    found = store.verify(repair=True)
+    found = store.check(repair=True)
     assert [(one.path, one.kind, one.done) for one in found.problems] == [(path, "untrusted", "")]
     assert not found.whole
     assert store._fs.get(path) == theirs
@@ -383,8 +383,8 @@ def test_signatures(tmp_path):
     # What is written in the place of damage is signed.
     damage(store, "artifacts/big/versions/00000002")
     damage(store, "batches/00000000/000000000000")
-    assert store.verify(repair=True).found == {"damaged": 2}
-    assert open_store(url, secret=SECRET).verify().whole
+    assert store.check(repair=True).found == {"damaged": 2}
+    assert open_store(url, secret=SECRET).check().whole
 
 
 def damaged_store(folder):
@@ -405,7 +405,7 @@ def test_a_repair_that_is_killed_at_any_step(tmp_path):
     with FaultFS() as counted:
         damaged_store(tmp_path / "first")
         first = len(counted.steps)
-        open_store(str(tmp_path / "first")).verify(repair=True)
+        open_store(str(tmp_path / "first")).check(repair=True)
     steps = [step.number - first for step in counted.steps[first:] if step.operation not in ("list", "read", "size")]
     assert len(steps) > 15
     crashed = 0
@@ -415,7 +415,7 @@ def test_a_repair_that_is_killed_at_any_step(tmp_path):
         if pid == 0:
             try:
                 with FaultFS(at=k, fault=("before", "torn", "after")[n % 3]):
-                    open_store(store.url).verify(repair=True)
+                    open_store(store.url).check(repair=True)
             finally:
                 os._exit(1)
         crashed += os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == CRASHED
@@ -426,8 +426,8 @@ def test_a_repair_that_is_killed_at_any_step(tmp_path):
             assert found is None or found.digest == a_record("one", "other").digest
             with pytest.raises(CorruptObjectError):
                 again.latest("big")
-            assert again.verify(repair=True).whole
-        assert {one.kind for one in again.verify().problems} <= {"missing"}
+            assert again.check(repair=True).whole
+        assert {one.kind for one in again.check().problems} <= {"missing"}
     assert crashed > len(steps) // 6
 
 
@@ -439,12 +439,12 @@ def test_what_is_whole_again_is_not_mended(folder, monkeypatch, when):
     if when == "before it goes on":
         with monkeypatch.context() as stopped, pytest.raises(KeyboardInterrupt):
             stopped.setattr(_verify.Walk, "_rest", raising(KeyboardInterrupt))
-            folder.verify()
+            folder.check()
         folder._fs.replace(path, good)
     else:
         real = _checking.repair
         monkeypatch.setattr(_checking, "repair", lambda *given: (folder._fs.replace(path, good), real(*given)))
-    found = folder.verify(repair=True)
+    found = folder.check(repair=True)
     assert [one.done for one in found.problems] == ([] if found.resumed else ["it is whole by now"])
     assert folder._fs.get(path) == good
 
@@ -466,7 +466,7 @@ def test_what_gc_takes_meanwhile_is_not_missing(folder, monkeypatch):
         return real(walk)
 
     monkeypatch.setattr(_verify.Walk, "_prefixes", prefixes)
-    assert folder.verify().whole
+    assert folder.check().whole
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="names are bytes on Linux")
@@ -475,7 +475,7 @@ def test_names_that_are_no_text(folder):
     os.mkdir(top + b"/\xff")
     for name in (b"\xff/a", b"objects/\xfe", b"runs/\xfe", b"\x1b[31m\n", b"\xff.tmp", b"keys\xff"):
         Path(os.fsdecode(top + b"/" + name)).write_bytes(b"ddag")
-    found = folder.verify(repair=True)
+    found = folder.check(repair=True)
     assert found.whole
     assert "\\x1b[31m\\n" in found.strange
     assert "objects/\\udcfe" in found.strange
@@ -487,11 +487,11 @@ def test_a_folder_in_the_place_of_a_file(folder, what):
             "version": "artifacts/big/versions/00000002"}[what]  # fmt: skip
     folder._fs.remove(path)
     Path(folder.url, path).mkdir()
-    found = folder.verify()
+    found = folder.check()
     assert [(one.path, one.kind) for one in found.problems] == [(path, "damaged")]
-    assert folder.verify(repair=True).whole
+    assert folder.check(repair=True).whole
     assert not Path(folder.url, path).is_dir()
-    assert [one.kind for one in folder.verify().problems] == (["missing"] if what == "object" else [])
+    assert [one.kind for one in folder.check().problems] == (["missing"] if what == "object" else [])
 
 
 @pytest.mark.parametrize(
@@ -508,7 +508,7 @@ def test_what_a_forged_version_tells(folder, change):
         folder.latest("big")
     with pytest.warns(UserWarning, match="left out"):
         assert [row.version for row in folder.artifacts()] == [1]
-    found = folder.verify()
+    found = folder.check()
     assert [(one.path, one.kind) for one in found.problems] == [(path, "damaged")]
     for address in (b"", b"\xab", bytes.fromhex(objects[0][8:10])):
         assert folder.has_objects([address]) == set()
@@ -527,18 +527,18 @@ def test_a_forged_journal_is_left_out(folder, value):
     folder._fs.replace(path, folder._sealer.seal(value, path))
     with pytest.warns(UserWarning, match="left out"):
         assert len(folder.runs()) == (1 if isinstance(value, End) else 0)
-    assert [(one.path, one.kind) for one in folder.verify().problems] == [(path, "damaged")]
+    assert [(one.path, one.kind) for one in folder.check().problems] == [(path, "damaged")]
 
 
 def test_old_notes_are_not_gone_on_with(folder, monkeypatch):
     with monkeypatch.context() as stopped, pytest.raises(KeyboardInterrupt):
         stopped.setattr(_verify.Walk, "_rest", raising(KeyboardInterrupt))
-        folder.verify()
+        folder.check()
     damage(folder, object_path(folder.version("big", 2).checksum))
     now = time.time()
     with monkeypatch.context() as later:
         later.setattr(_checkpoint.time, "time", lambda: now + 8 * 86_400)
-        found = folder.verify()
+        found = folder.check()
     assert not found.resumed
     assert found.found == {"damaged": 1}
 
@@ -552,7 +552,7 @@ def test_what_others_keep_in_the_folder_stays(folder):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("mine")
         os.utime(path, (1e9, 1e9))
-    assert folder.verify(repair=True).removed == 0
+    assert folder.check(repair=True).removed == 0
     folder.start_run("run-2", {}).close()
     folder.gc(dry_run=False, older_than=0, keep=1, grace=0)
     assert all(path.read_text() == "mine" for path in theirs)
@@ -561,11 +561,11 @@ def test_what_others_keep_in_the_folder_stays(folder):
 def test_a_folder_that_is_no_store(tmp_path):
     store = open_store(str(tmp_path / "project"))
     for repair in (False, True):
-        assert store.verify(repair=repair).whole
+        assert store.check(repair=repair).whole
         assert not (tmp_path / "project").exists()
     (tmp_path / "project").mkdir()
     (tmp_path / "project" / "thesis.txt").write_text("mine")
     for repair in (False, True):
         with pytest.raises(StoreError, match="there is no store in"):
-            store.verify(repair=repair)
+            store.check(repair=repair)
     assert os.listdir(tmp_path / "project") == ["thesis.txt"]
