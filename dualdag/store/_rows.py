@@ -46,6 +46,8 @@ def from_row(row: bytes, key: bytes) -> Record:
     sqlite3.DatabaseError
         When it is damaged; anything that decoding raises, too.
     """
+    if not isinstance(row, bytes):  # SQLite has nothing against another kind of value there
+        raise sqlite3.DatabaseError("a row of the index is damaged")
     check, body = row[:_CHECK], row[_CHECK:]
     own = blake3(body).digest(_CHECK) == check
     if own or blake3(key + body).digest(_CHECK) == check:
