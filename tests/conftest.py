@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import compileall
+import gc
 import os
 import sys
 import time
@@ -35,6 +36,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def full(request: pytest.FixtureRequest) -> bool:
     """Say whether all seeds and points of the faults are asked for."""
     return bool(request.config.getoption("--full", default=False))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _long_lived() -> None:
+    # Thousands of tests leave modules and caches behind, which each collection would look through again: that
+    # took most of the time of tests which allocate much, such as those that make a client of S3.
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

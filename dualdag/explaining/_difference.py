@@ -107,6 +107,6 @@ def around(text: str | bytes, at: int) -> str | bytes:
     Examples
     --------
     >>> around("the quick brown fox jumps over the lazy dog", 20)
-    'rown fox jumps over the lazy d'
+    'brown fox jumps over the lazy '
     """
     return text[max(0, at - 10) : at + 20]

@@ -22,7 +22,7 @@ pytestmark = [
 ]
 
 #: Of each operation, at the most so many crash points and so many with another fault are tried by default.
-SAMPLE = {"folder": 3, "folder without hard links": 2, "memory": 2}
+SAMPLE = {"folder": 3, "folder without hard links": 2}
 #: Even the whole has samples there: each point takes seconds.
 SAMPLE_OF_S3 = 12
 
