@@ -126,6 +126,10 @@ class Housekeeping(RuleBasedStateMachine):
         def do() -> None:
             open_store(self.urls[source]).copy_to(open_store(self.urls[target]), all_versions=every)
 
+        if not Path(self.urls[source]).exists():
+            with pytest.raises(StoreError, match="there is no store"):
+                do()
+            return
         chosen = sorted(ours)[0 if every else -1 :]
         newest = theirs[max(theirs)] if theirs else None
         new = [number for number in chosen if ours[number] not in theirs.values()]
