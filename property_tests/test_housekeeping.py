@@ -101,7 +101,11 @@ class Housekeeping(RuleBasedStateMachine):
                 for one in addresses(version)
                 if len(one) == 32
             }
-            found = {f"{p.parent.name}/{p.name}" for p in Path(store.url, "objects").rglob("*") if p.is_file()}
+            found = {
+                f"{p.parent.name}/{p.name}"
+                for p in Path(store.url, "objects").rglob("*")
+                if p.is_file() and p.suffix != ".tmp"
+            }
             assert found == wanted
 
     @rule(which=stores, fault=faults)

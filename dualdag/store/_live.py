@@ -134,7 +134,12 @@ class Runs:
         leases = live_leases(self._store, tidy=self._tidy)
         new = [name for name in self._fs.names("runs") if name not in self.ended or name in leases]
         found = together(self._fs, lambda name: self._goes_on(name, leased=name in leases), new)
-        states = dict(zip(new, found, strict=True))
+        # One whose lease outlived it was told of when it was first seen to have ended.
+        states = {
+            name: goes_on
+            for name, goes_on in zip(new, found, strict=True)
+            if goes_on is not False or name not in self.ended
+        }
         for name, goes_on in states.items():
             (self.ended.add if goes_on is False else self.ended.discard)(name)
         # One that has not begun yet will see the mark of whoever removes something now.

@@ -16,6 +16,7 @@ from dualdag.store._claims import open_claims
 from dualdag.store._leases import Beat, path_of
 from dualdag.store._mark import Limits
 from dualdag.store._process import this_process
+from dualdag.testing import FaultFS
 from dualdag.testing._store_suite_base import a_version
 from tests.store.test_gc import LARGE, flow, make, objects, wanted
 
@@ -76,6 +77,17 @@ def test_a_collector_that_was_killed_holds_nobody_up_for_long(url, monkeypatch):
     store._fs.put_if_absent(f"gc/{'d' * 32}", [b"gc"])
     store.start_run("r", {})
     assert store._fs.names("gc") == []
+
+
+def test_a_lease_that_outlived_its_run_holds_nothing_up(url):
+    make(url, 1)
+    make(url, 2)
+    with FaultFS(at=range(100), fault="EIO", only={"delete"}):
+        make(url, 3)
+    store = open_store(url)
+    assert store._fs.names("leases")
+    assert store.gc(keep=1, older_than=0, grace=0, dry_run=False).objects > 0
+    assert store.gc(keep=1, older_than=0, grace=0, dry_run=True).objects == 0
 
 
 @pytest.mark.parametrize("seed", range(100))
