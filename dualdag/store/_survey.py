@@ -150,7 +150,7 @@ def survey_versions(
     files = {number: (path, one) for number, path, one in numbered if number}
     unmarked = sorted(set(files) - set(known))
     deleted = _deleted(artifacts, name, unmarked, max(known, default=0))
-    if any(number > deleted and _is_readable(artifacts, name, number) for number in unmarked):
+    if deleted is None:
         return False
     rows = [
         (path, one.nbytes, "leftovers" if number <= deleted else "versions", number)
@@ -170,22 +170,19 @@ def survey_versions(
     return True
 
 
-def _is_readable(artifacts: Artifacts, name: str, number: int) -> bool:
-    try:
-        return artifacts._read(name, number) is not None
-    except CorruptObjectError:
-        return False
+def _deleted(artifacts: Artifacts, name: str, unmarked: Sequence[int], newest: int) -> int | None:
+    """Return the highest number up to which an artifact was deleted, 0 if it never was; None if a version follows it.
 
-
-def _deleted(artifacts: Artifacts, name: str, numbers: Sequence[int], newest: int) -> int:
-    """Return the highest number up to which an artifact was deleted; 0 if it never was."""
-    for number in reversed(numbers):
+    Of what was not marked, only what is damaged may do so.
+    """
+    for number in reversed(unmarked):
         try:
-            if artifacts._read(name, number) is None:
-                # While it is the newest it tells which numbers were used.
-                return number if number < newest else number - 1
+            if artifacts._read(name, number) is not None:
+                return None
         except CorruptObjectError:
             continue
+        # While it is the newest it tells which numbers were used.
+        return number if number < newest else number - 1
     return 0
 
 
