@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["GitState", "git_commit", "git_state"]
+__all__ = ["Git", "GitState", "git_commit"]
 
 #: Seconds after which git is not waited for any more.
 _PATIENCE = 2.0
@@ -20,27 +20,54 @@ class GitState(NamedTuple):
     dirty: bool | None
 
 
-def git_state(start: Path) -> GitState:
-    """Return where the repository stands that a folder lies in.
+class Git:
+    """Asks git where the repository stands that a folder lies in, while the caller does something else.
 
     Parameters
     ----------
     start : Path
         A folder.
     """
-    commit = git_commit(start)
-    git = shutil.which("git") if commit is not None else None
-    if git is None:
-        return GitState(commit, None)
-    # https://git-scm.com/docs/git-status: for scripts, and without locks that would hinder others.
-    command = [git, "--no-optional-locks", "status", "--porcelain", "--untracked-files=no"]
-    try:
-        done = subprocess.run(  # noqa: S603 - the program that the path names, with fixed arguments
-            command, cwd=start, capture_output=True, timeout=_PATIENCE, stdin=subprocess.DEVNULL, check=False
-        )
-    except (OSError, subprocess.SubprocessError):
-        return GitState(commit, None)
-    return GitState(commit, bool(done.stdout.strip()) if done.returncode == 0 else None)
+
+    def __init__(self, start: Path) -> None:
+        self._commit = git_commit(start)
+        self._asked: subprocess.Popen[bytes] | None = None
+        self._state: GitState | None = None
+        git = shutil.which("git") if self._commit is not None else None
+        if git is None:
+            return
+        # https://git-scm.com/docs/git-status: for scripts, and without locks that would hinder others.
+        command = [git, "--no-optional-locks", "status", "--porcelain", "--untracked-files=no"]
+        quiet = subprocess.DEVNULL
+        try:
+            # The program that the path names, with fixed arguments.
+            self._asked = subprocess.Popen(command, cwd=start, stdin=quiet, stdout=subprocess.PIPE, stderr=quiet)  # noqa: S603
+        except OSError:
+            return
+
+    def state(self) -> GitState:
+        """Return how it stood when it was asked; waits a little for the answer."""
+        if self._state is None:
+            dirty = None
+            if self._asked is not None:
+                try:
+                    told, _ = self._asked.communicate(timeout=_PATIENCE)
+                    dirty = bool(told.strip()) if self._asked.returncode == 0 else None
+                except (OSError, ValueError, subprocess.SubprocessError):
+                    pass
+            self._state = GitState(self._commit, dirty)
+        return self._state
+
+    def close(self) -> None:
+        """Ask no more."""
+        asked = self._asked
+        if asked is None:
+            return
+        if asked.returncode is None:
+            asked.kill()
+            asked.wait()
+        if asked.stdout is not None:
+            asked.stdout.close()
 
 
 def git_commit(start: Path) -> str | None:

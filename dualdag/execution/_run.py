@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from dualdag.execution._git import GitState
+    from dualdag.execution._git import Git
     from dualdag.execution._protocol import Backend, Outcome, Session
     from dualdag.execution._recorder import Recorder
     from dualdag.graph import Graph
@@ -90,7 +90,7 @@ class Run:
     versions: dict[str, Version] = field(default_factory=dict)
     opened: bool = False
     info: Mapping[str, Any] = field(default_factory=dict)
-    git: GitState | None = None
+    git: Git | None = None
     held: set[int] = field(default_factory=set)
     seconds: dict[int, float] = field(default_factory=dict)
     policies: dict[int, Policy] = field(default_factory=dict)

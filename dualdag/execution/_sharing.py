@@ -25,6 +25,8 @@ __all__ = ["Sharing"]
 
 #: Seconds of work per slot that are claimed at once: where a job costs nothing, where it does, at the most.
 WORTH, WORTH_PRICED, WORTH_MOST = 0.05, 0.2, 1.0
+#: Seconds of a slot that a node takes at the least: to be started, taken in and recorded.
+LEAST_OF_A_NODE = 1e-4
 #: A chunk is to take so many times what claiming it takes.
 TIMES = 4
 #: Seconds between two looks at what others make: at first, soon, and after a long wait, of which a look is this share.
@@ -63,7 +65,9 @@ class Sharing:
         #: What a node is taken to be worth of which nothing is known: clusters want to try two a slot.
         self._share_unknown = 0.5 if priced else 1.0
         self._seen = run.observed
-        self._wanted: list[int] = []
+        #: What waits to be claimed, each with what it is taken to be worth, and the sum of that.
+        self._wanted: list[tuple[int, float]] = []
+        self._waiting = 0.0
         self._free: set[int] = set()
         self._mine: dict[int, bytes] = {}
         #: What is claimed and did not end yet, in seconds of a slot, and the sum of it.
@@ -81,8 +85,9 @@ class Sharing:
 
     @property
     def full(self) -> bool:
-        """Whether more than enough nodes wait to be claimed."""
-        return len(self._wanted) > self._scheduler.run.session.window
+        """Whether more than enough nodes wait to be claimed: a chunk of them is worth its claim."""
+        enough = self._waiting >= 2 * self._worth * self._slots
+        return enough and len(self._wanted) > self._run.session.window
 
     # What is claimed.
 
@@ -141,15 +146,29 @@ class Sharing:
         """
         if self._claims is None or not self._wants(i):
             return False
-        heapq.heappush(self._wanted, i)
+        weight = self._weight(i)
+        heapq.heappush(self._wanted, (i, weight))
+        self._waiting += weight
         return True
+
+    def _weight(self, i: int) -> float:
+        """Return how many seconds of a slot a node is taken to be worth."""
+        seconds = self._seconds(i)
+        if seconds is None:
+            return self._worth * self._share_unknown
+        return min(max(seconds, LEAST_OF_A_NODE), self._worth)
+
+    def _next_wanted(self) -> int:
+        i, weight = heapq.heappop(self._wanted)
+        self._waiting = self._waiting - weight if self._wanted else 0.0
+        return i
 
     def more(self) -> bool:
         """Claim the next nodes if there is not enough to do; say whether any can start or be looked up now."""
         scheduler, wanted = self._scheduler, self._wanted
         found = False
-        while wanted and not self._wants(wanted[0]):
-            heapq.heappush(scheduler.ready, heapq.heappop(wanted))
+        while wanted and not self._wants(wanted[0][0]):
+            heapq.heappush(scheduler.ready, self._next_wanted())
             found = True
         target = self._worth * self._slots
         if not wanted or (self._sum >= target and scheduler.jobs):
@@ -157,12 +176,11 @@ class Sharing:
         chunk: dict[int, float] = {}
         total = self._sum
         while wanted:
-            i = wanted[0]
-            seconds = self._seconds(i)
-            weight = self._worth * self._share_unknown if seconds is None else min(seconds, self._worth)
+            i = wanted[0][0]
+            weight = self._weight(i)
             if chunk and total >= target and (weight >= self._worth or total + weight > 2 * target):
                 break
-            heapq.heappop(wanted)
+            self._next_wanted()
             if scheduler.state.phase[i] == READY:
                 chunk[i] = weight
                 total += weight
@@ -320,9 +338,10 @@ class Sharing:
     def _stop_claiming(self, error: StoreError) -> None:
         self._run.tell("warning", message=f"other runs can't see what this one does from here on: {error}")
         self._claims = None
-        for i in (*self._wanted, *self.parked):
+        while self._wanted:
+            heapq.heappush(self._scheduler.ready, self._next_wanted())
+        for i in self.parked:
             heapq.heappush(self._scheduler.ready, i)
-        self._wanted.clear()
         self.parked.clear()
 
     # What others make.

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dualdag.errors import CorruptObjectError, StoreError, UntrustedRecordError
-from dualdag.execution._git import git_state
+from dualdag.execution._git import Git
 from dualdag.execution._inputs import look_at
 from dualdag.execution._making import FORMAT, MOST_STEPS, FileFact, Known, machine, making_of
 from dualdag.execution._result import ArtifactRow
@@ -135,7 +135,8 @@ def _made_of(scheduler: Scheduler, i: int, spec: ArtifactSpec) -> tuple[bytes, b
     above, inputs = _lineage(scheduler, i)
     details, code = making_of(scheduler.graph, i, _known(scheduler))
     if run.git is None:
-        run.git = git_state(Path.cwd())
+        run.git = Git(Path.cwd())
+    git = run.git.state()
     details |= {
         "format": FORMAT,
         "made": time.time(),
@@ -143,8 +144,8 @@ def _made_of(scheduler: Scheduler, i: int, spec: ArtifactSpec) -> tuple[bytes, b
         "parameters": asked_params(),
         "inputs": dict(list(inputs.items())[:MOST_STEPS]),
         "lineage": [key.hex() for j in above if (key := _trace(scheduler, j)) is not None],
-        "git": run.git.commit,
-        "dirty": run.git.dirty,
+        "git": git.commit,
+        "dirty": git.dirty,
         **machine(),
     }
     from dualdag.store import pack_code

@@ -290,6 +290,14 @@ class Claims:
             for left in self._left.values():
                 left.clear()
             self._sweep()
+            if self.here:
+                self.watch.look()
+                if not self.watch.others():
+                    # Whoever comes after this look sees the highest number, so that none before it is needed.
+                    over = [number for number, claim in self._others.items() if claim is None]
+                    for number in (*self._left, *over):
+                        if number < self._top:
+                            self.lease.litter(_path(number))
         finally:
             self.lease.close()
 

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from dualdag.execution._git import git_commit, git_state
+from dualdag.execution._git import Git, git_commit
 
 
 def test_git_commit(tmp_path):
@@ -36,6 +36,13 @@ def test_changes_to_tracked_files(tmp_path):
     if git is None:
         pytest.skip("needs git")
 
+    def git_state(folder):
+        asked = Git(folder)
+        try:
+            return asked.state()
+        finally:
+            asked.close()
+
     def call(*arguments):
         who = ["-c", "user.name=x", "-c", "user.email=x@y"]
         subprocess.run([git, *who, *arguments], cwd=tmp_path, check=True, capture_output=True)
@@ -52,3 +59,6 @@ def test_changes_to_tracked_files(tmp_path):
     assert git_state(tmp_path).dirty is False
     (tmp_path / "a").write_text("2")
     assert git_state(tmp_path) == (commit, True)
+    asked = Git(tmp_path)
+    asked.close()  # before it answered
+    assert asked.state() == (commit, None)
