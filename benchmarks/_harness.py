@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -55,11 +56,17 @@ def verdict(value: float, limit: float, *, at_least: bool = False) -> str:
     return "yes" if (value >= limit if at_least else value <= limit) else "no"
 
 
-def child(code: str, *args: str, env: dict[str, str] | None = None, timeout: float = 1800) -> Any:
-    """Run `code` in a fresh process; return the JSON document that its last line prints."""
+def child(
+    code: str, *args: str, env: dict[str, str] | None = None, timeout: float = 1800, within: str | None = None
+) -> Any:
+    """Run `code` in a fresh process; return the JSON document that its last line prints.
+
+    It runs in a folder of its own, which goes after it; below `within` it stays until that goes.  File systems take
+    long to give out again what was just removed: ext4 looks through all inodes that were freed in the last minutes.
+    """
     if hasattr(os, "sync"):
         os.sync()  # or a run pays for the files that the one before it made and removed
-    with tempfile.TemporaryDirectory() as folder:
+    with nullcontext(tempfile.mkdtemp(dir=within)) if within else tempfile.TemporaryDirectory() as folder:
         program = Path(folder) / "program.py"  # a file, since some peers read their functions' source
         program.write_text(code, encoding="utf-8")
         settings = {"DUALDAG_STORE": str(Path(folder) / "store"), "DUALDAG_PROGRESS": "off"}

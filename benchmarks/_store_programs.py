@@ -29,6 +29,22 @@ seconds = time.perf_counter() - start
 print(json.dumps({"each": seconds / count, "syncs": syncs[0] / count}))
 """
 
+#: What the file system takes for the least that publishing one file is: disks differ more than programs do.
+FLOOR = """
+import json, os, sys, time
+count = int(sys.argv[1])
+os.mkdir("scratch")
+os.mkdir("records")
+start = time.perf_counter()
+for i in range(count):
+    file = os.open(f"scratch/{i}", os.O_CREAT | os.O_EXCL | os.O_WRONLY)
+    os.write(file, bytes(1400))
+    os.close(file)
+    os.link(f"scratch/{i}", f"records/{i}")
+    os.unlink(f"scratch/{i}")
+print(json.dumps({"each": (time.perf_counter() - start) / count}))
+"""
+
 #: A function whose result has 1 KB, as each peer's own manual caches one: the first call, function and all.
 PEERS = {
     "joblib.Memory": """

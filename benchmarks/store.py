@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import statistics
+import tempfile
 from collections.abc import Callable
 
 from benchmarks import _store_programs as programs
@@ -15,19 +17,26 @@ def publish(repeat: int) -> list[Row]:
     """Publish results of 1 KB, each with its record, one after the other; beside the peers."""
     rows = []
     base = 0.0
-    for nbytes, limit in ((1024, 0.3), (10_000, 0.0)):
-        runs = [child(programs.PUBLISH, "2000", "plain", str(nbytes)) for _ in range(repeat)]
-        each = [1000 * run["each"] for run in runs]
-        base = base or statistics.median(each)
-        told = (f"<= {limit} ms", verdict(statistics.median(each), limit)) if limit else ("", "")
-        rows.append((f"publish a result of {nbytes / 1000:.0f} KB and its record, local", spread(each, "ms"), *told))
-    runs = [child(programs.PUBLISH, "200", "durable", "1024") for _ in range(repeat)]
-    syncs = max(run["syncs"] for run in runs)
-    text = f"{syncs:.2f} fsyncs, {spread([1000 * run['each'] for run in runs], 'ms')}"
-    rows.append(("the same of 1 KB with `durable=True`", text, "<= 2 fsyncs", verdict(syncs, 2)))
-    for name, program in programs.PEERS.items():
-        each = [1000 * child(program, "500")["each"] for _ in range(repeat)]
-        rows.append((f"- {name}", f"{spread(each, 'ms')}; {statistics.median(each) / base:.1f}x ours", "", ""))
+    with tempfile.TemporaryDirectory() as folder:
+        made = functools.partial(child, within=folder)
+        for nbytes, limit in ((1024, 0.3), (10_000, 0.0)):
+            runs = [made(programs.PUBLISH, "2000", "plain", str(nbytes)) for _ in range(repeat)]
+            each = [1000 * run["each"] for run in runs]
+            base = base or statistics.median(each)
+            told = (f"<= {limit} ms", verdict(statistics.median(each), limit)) if limit else ("", "")
+            rows.append(
+                (f"publish a result of {nbytes / 1000:.0f} KB and its record, local", spread(each, "ms"), *told)
+            )
+        runs = [made(programs.PUBLISH, "200", "durable", "1024") for _ in range(repeat)]
+        syncs = max(run["syncs"] for run in runs)
+        text = f"{syncs:.2f} fsyncs, {spread([1000 * run['each'] for run in runs], 'ms')}"
+        rows.append(("the same of 1 KB with `durable=True`", text, "<= 2 fsyncs", verdict(syncs, 2)))
+        each = [1000 * made(programs.FLOOR, "2000")["each"] for _ in range(repeat)]
+        floor = "- the file system alone: a file made, linked and its first name removed"
+        rows.append((floor, spread(each, "ms"), "", ""))
+        for name, program in programs.PEERS.items():
+            each = [1000 * made(program, "500")["each"] for _ in range(repeat)]
+            rows.append((f"- {name}", f"{spread(each, 'ms')}; {statistics.median(each) / base:.1f}x ours", "", ""))
     return rows
 
 

@@ -10,7 +10,7 @@ from dualdag.errors import StoreError
 from dualdag.store._marks import ARTIFACT, DEAD, LIVE, Marks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from dualdag.store._facts import Version
     from dualdag.store._published import Published
@@ -19,6 +19,8 @@ __all__ = ["Limits", "addresses", "lineage_of", "mark_records", "mark_versions"]
 
 #: Versions noted at once.
 _PAGE = 500
+#: Of a key: a version that goes has it, no other; an old version that stays was made of it; a recent one was.
+_GOES, _OLD, _RECENT = -1, 0, 1
 
 
 class Limits(NamedTuple):
@@ -72,6 +74,9 @@ def mark_versions(store: Published, marks: Marks, limits: Limits, *, lineage: bo
         marks.put("INSERT OR IGNORE INTO refs VALUES (?, ?, ?)", refs)
         if lineage:
             _mark_kept(store, marks, limits, [version for version, kept in page if kept])
+            # Young as its result may be, it was asked to go.
+            goes = [version for version, kept in page if not kept]
+            _mark_lineage(marks, ((key, _GOES) for version in goes for key in (version.trace, version.action)))
 
 
 def _versions(store: Published, limits: Limits) -> Iterator[tuple[Version, bool]]:
@@ -92,9 +97,13 @@ def _mark_kept(store: Published, marks: Marks, limits: Limits, versions: Sequenc
     marks.want((one, ARTIFACT, version.seconds, version.created) for version in versions for one in addresses(version))
     rows = []
     for version in versions:
-        recent = version.created >= limits.results_from
+        recent = _RECENT if version.created >= limits.results_from else _OLD
         keys = [version.trace, version.action, *map(bytes.fromhex, lineage_of(store, version).get("lineage", ()))]
         rows += [(key, recent) for key in keys]
+    _mark_lineage(marks, rows)
+
+
+def _mark_lineage(marks: Marks, rows: Iterable[tuple[bytes, int]]) -> None:
     marks.put(
         "INSERT INTO lineage VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET recent=max(recent, excluded.recent)", rows
     )
@@ -150,9 +159,9 @@ def mark_records(store: Published, marks: Marks, limits: Limits) -> None:
         lineage = dict(marks.those("SELECT key, recent FROM lineage WHERE key IN", keys))
         wanted: list[tuple[bytes | None, int, float, float]] = []
         for key, record in store._records.find(keys).items():
-            recent = lineage.get(key)
+            made = lineage.get(key)
             # What a refresh gave must not be made anew while a version tells of it.
-            in_force = recent is not None and key in late
-            live = bool(recent) or in_force or record.created >= limits.results_from
+            in_force = made in (_OLD, _RECENT) and key in late
+            live = made == _RECENT or in_force or (made != _GOES and record.created >= limits.results_from)
             wanted.append((record.checksum, LIVE if live else DEAD, record.seconds, record.created))
         marks.want(wanted)

@@ -14,7 +14,7 @@ from typing import Any
 
 from dualdag.testing._crashes import Place
 
-__all__ = ["PLACES", "at_url", "has_s3", "s3_place", "s3_server"]
+__all__ = ["PLACES", "at_url", "has_s3", "make_bucket", "s3_place", "s3_server"]
 
 #: Ends with whoever started it: its standard input closes then.
 _SERVER = """
@@ -90,8 +90,16 @@ def s3_server() -> Iterator[dict[str, Any]]:
             server.kill()
 
 
-def _make_bucket(server: str, name: str) -> None:
-    # Not by s3fs: its thread must not be there yet when children fork.
+def make_bucket(server: str, name: str) -> None:
+    """Make a bucket on a server of `s3_server`; not by s3fs, whose thread must not be there yet when children fork.
+
+    Parameters
+    ----------
+    server : str
+        Its URL.
+    name : str
+        Of the bucket.
+    """
     connection = HTTPConnection(server.removeprefix("http://"))
     connection.request("PUT", f"/{name}", headers={"Authorization": "AWS4-HMAC-SHA256 Credential=k/1/us-east-1/s3/x"})
     assert connection.getresponse().status == 200
@@ -105,7 +113,7 @@ def s3_place() -> Iterator[Callable[[Path], Place]]:
 
     before = conf.get("s3")
     with s3_server() as options:
-        _make_bucket(options["endpoint_url"], "crashes")
+        make_bucket(options["endpoint_url"], "crashes")
         conf["s3"] = options
         try:
             yield at_url("s3://crashes")

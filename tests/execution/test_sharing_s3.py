@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
-import time
 import uuid
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from dualdag.testing._crash_places import make_bucket, s3_server
 from tests.execution import shared_work
 
-s3fs = pytest.importorskip("s3fs")
+pytest.importorskip("s3fs")
 pytest.importorskip("moto.server")
 
 HERE = Path(__file__).parents[2]
@@ -23,24 +22,8 @@ HERE = Path(__file__).parents[2]
 
 @pytest.fixture
 def server():
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port = taken.getsockname()[1]
-    code = f"from moto.server import main; main(['-H', '127.0.0.1', '-p', '{port}'])"
-    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        end = time.monotonic() + 60
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
-                break
-            except OSError:
-                assert time.monotonic() < end
-                time.sleep(0.05)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.kill()
-        process.wait()
+    with s3_server() as options:
+        yield options["endpoint_url"]
 
 
 @pytest.mark.timeout(1200)
@@ -49,8 +32,7 @@ def test_clients_of_several_processes_share_a_run(server, tmp_path, full):
     """Of eight processes with four clients each; two with two where no more is asked for."""
     processes, clients, count = (8, 4, 200) if full else (2, 2, 12)
     bucket = f"b{uuid.uuid4().hex}"
-    options = {"endpoint_url": server, "key": "k", "secret": "s"}
-    s3fs.S3FileSystem(skip_instance_cache=True, **options).call_s3("create_bucket", Bucket=bucket)
+    make_bucket(server, bucket)
     words = [count, tmp_path / "marks", "quick", f"s3://{bucket}/team", "local", clients, 0, 0]
     made = []
     try:

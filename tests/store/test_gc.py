@@ -103,6 +103,21 @@ def test_keep_and_older_than(url, keep, older, left):
     assert len(store.versions("x")) == left
 
 
+def test_values_of_versions_that_were_asked_to_go_are_freed_though_they_are_young(url):
+    for n in (0, 1, 2, 0):
+        make(url, n)
+    store = open_store(url)
+    # Of the results on the way those of the last 30 days stay; version 4 has the value of version 1.
+    went = store.gc(keep=2, grace=0)
+    assert (went.versions, went.objects) == (2, 1)
+    assert [(row.name, row.goes, row.freed) for row in went.artifacts] == [("whole", 2, LARGE + 1)]
+    assert [dag.load("whole", version=row.version, store=url) for row in store.versions("whole")] == [
+        b"0" * LARGE + b".",
+        b"2" * LARGE + b".",
+    ]
+    assert dag.run(flow(1), store=url, progress="off") == b"1" * LARGE + b"."
+
+
 def test_a_damaged_newest_version_hides_no_other(url):
     store = open_store(url)
     for k in range(3):

@@ -9,23 +9,21 @@ from fsspec.config import conf
 
 import dualdag as dag
 from dualdag.store import open_store
+from dualdag.testing._crash_places import make_bucket, s3_server
 from tests.store.test_copy import LARGE, counts, flow, run
 
-s3fs = pytest.importorskip("s3fs")
-moto = pytest.importorskip("moto.server")
+pytest.importorskip("s3fs")
+pytest.importorskip("moto.server")
 
 
 @pytest.fixture
 def bucket(monkeypatch, tmp_path):
-    server = moto.ThreadedMotoServer(port=0, verbose=False)
-    server.start()
-    options = {"endpoint_url": "http://{}:{}".format(*server.get_host_and_port()), "key": "k", "secret": "s"}
-    monkeypatch.setitem(conf, "s3", options)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    name = f"b{uuid.uuid4().hex}"
-    s3fs.S3FileSystem(skip_instance_cache=True, **options).call_s3("create_bucket", Bucket=name)
-    yield f"s3://{name}"
-    server.stop()
+    with s3_server() as options:
+        monkeypatch.setitem(conf, "s3", options)
+        name = f"b{uuid.uuid4().hex}"
+        make_bucket(options["endpoint_url"], name)
+        yield f"s3://{name}"
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")

@@ -10,10 +10,10 @@ from fsspec.config import conf
 from dualdag.errors import UntrustedRecordError
 from dualdag.store import open_store
 from dualdag.testing import StoreSuite
-from dualdag.testing._crash_places import s3_server
+from dualdag.testing._crash_places import make_bucket, s3_server
 from dualdag.testing._store_suite_base import a_record, a_version
 
-s3fs = pytest.importorskip("s3fs")
+pytest.importorskip("s3fs")
 pytest.importorskip("moto.server")
 
 
@@ -33,7 +33,7 @@ class TestS3(StoreSuite):
         monkeypatch.setitem(conf, "s3", server)
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
         bucket = f"b{uuid.uuid4().hex}"
-        s3fs.S3FileSystem(skip_instance_cache=True, **server).call_s3("create_bucket", Bucket=bucket)
+        make_bucket(server["endpoint_url"], bucket)
         return f"s3://{bucket}/team"
 
 
@@ -42,7 +42,7 @@ def test_a_signed_store_there(server, monkeypatch, tmp_path):
     monkeypatch.setitem(conf, "s3", server)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     bucket = f"b{uuid.uuid4().hex}"
-    s3fs.S3FileSystem(skip_instance_cache=True, **server).call_s3("create_bucket", Bucket=bucket)
+    make_bucket(server["endpoint_url"], bucket)
     url, secret = f"s3://{bucket}/team", "the secret of this bucket"
     store = open_store(url, secret=secret)
     made = store.add_version(a_version(store, "x", ["y" * 10_000]))

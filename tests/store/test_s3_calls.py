@@ -9,7 +9,7 @@ import pytest
 from fsspec.config import conf
 
 import dualdag as dag
-from dualdag.testing._crash_places import s3_server
+from dualdag.testing._crash_places import make_bucket, s3_server
 
 s3fs = pytest.importorskip("s3fs")
 pytest.importorskip("moto.server")
@@ -21,7 +21,7 @@ def url(monkeypatch, tmp_path):
     with s3_server() as options:
         monkeypatch.setitem(conf, "s3", options)
         bucket = f"b{uuid.uuid4().hex}"
-        s3fs.S3FileSystem(skip_instance_cache=True, **options).call_s3("create_bucket", Bucket=bucket)
+        make_bucket(options["endpoint_url"], bucket)
         yield f"s3://{bucket}/team"
 
 
