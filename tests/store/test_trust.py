@@ -432,7 +432,9 @@ def test_a_run_without_the_key_adds_nothing_to_a_signed_store(tmp_path):
         assert runs(marks) == 1
         # Asked for, it is done, by the next numbers; those with the secret are not led astray.
         dag.run(count(str(marks), 2).artifact("one"), trust="unsigned")
-        assert before.items() <= sealed_files(tmp_path / "store").items()
+        # Claims go once nobody is at work whom they could tell anything.
+        facts = {path: data for path, data in before.items() if not path.startswith("claims/")}
+        assert facts.items() <= sealed_files(tmp_path / "store").items()
         with pytest.raises(UntrustedRecordError), dag.configure(secret=SECRET):
             dag.load("one")
         with dag.configure(secret=SECRET):
