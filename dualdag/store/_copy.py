@@ -141,7 +141,7 @@ class _Copying:
             try:
                 while page := list(itertools.islice(rest, _PAGE)):
                     asked = {one: must for one, must in page if len(one) == 32 and one not in self.met}
-                    there = self.target.has_objects(asked)
+                    there = self._whole(asked)
                     self.met |= there
                     self.count["there"] += len(there)
                     for address in asked.keys() - there:
@@ -154,6 +154,12 @@ class _Copying:
                 for one in going:
                     one.cancel()
                 raise
+
+    def _whole(self, addresses: Iterable[bytes]) -> set[bytes]:
+        """Return those that are there, and not with fewer bytes than they have here: a copy may have been killed."""
+        theirs = self.target._objects.sizes(addresses)
+        ours = self.source._objects.sizes(theirs)
+        return {address for address, size in theirs.items() if ours.get(address, size) == size}
 
     def _done(self, going: set[Future[int]]) -> set[Future[int]]:
         done, rest = wait(going, return_when=FIRST_COMPLETED)

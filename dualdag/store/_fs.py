@@ -64,8 +64,8 @@ class FileSystem(Protocol):
     def size(self, path: str) -> int | None:
         """Return a file's size, or None if there is none."""
 
-    def exist(self, paths: Sequence[str]) -> list[bool]:
-        """Say which files are there."""
+    def sizes(self, paths: Sequence[str]) -> list[int | None]:
+        """Return the size of each file, None where there is none."""
 
     def pieces(self, path: str) -> Iterable[bytes]:
         """Yield a file's bytes in pieces."""
@@ -261,9 +261,9 @@ class LocalFolder:
             # A link to nowhere takes the name all the same.
             return 0 if os.path.islink(f"{self._root}/{path}") else None
 
-    def exist(self, paths: Sequence[str]) -> list[bool]:
-        """Say which files are there, and not only their names (see `_reserve`)."""
-        return [_is_filled(f"{self._root}/{path}") for path in paths]
+    def sizes(self, paths: Sequence[str]) -> list[int | None]:
+        """Return the size of each file, None where there is none, or no more than its name (see `_reserve`)."""
+        return [_filled(f"{self._root}/{path}") for path in paths]
 
     def pieces(self, path: str) -> Iterator[bytes]:
         """Yield a file's bytes in pieces."""
@@ -351,11 +351,11 @@ def _pieces(path: str) -> Iterator[bytes]:
             yield piece
 
 
-def _is_filled(path: str) -> bool:
+def _filled(path: str) -> int | None:
     try:
-        return os.stat(path).st_size > 0
+        return os.stat(path).st_size or None
     except OSError:
-        return False
+        return None
 
 
 def _let_go(temporary: str) -> None:

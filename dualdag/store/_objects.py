@@ -147,11 +147,14 @@ class Objects:
         """Return those of `checksums` that are there."""
         asked = set(checksums) - self._useless
         found = {address for address in asked if held(address) is not None}
-        wanted = [address for address in asked - found if len(address) == _CHECKSUM]
+        return found | self.sizes(address for address in asked - found if len(address) == _CHECKSUM).keys()
+
+    def sizes(self, checksums: Iterable[bytes]) -> dict[bytes, int]:
+        """Return the sizes of those objects that are there."""
+        wanted = list(checksums)
         self._lookups["objects"] += len(wanted)
-        there = self._fs.exist([object_path(checksum) for checksum in wanted])
-        found.update(checksum for checksum, is_there in zip(wanted, there, strict=True) if is_there)
-        return found
+        found = self._fs.sizes([object_path(checksum) for checksum in wanted])
+        return {checksum: size for checksum, size in zip(wanted, found, strict=True) if size is not None}
 
     def get(self, checksum: bytes) -> bytes:
         """Return the bytes of a checksum, checked; CorruptObjectError if they are gone or damaged."""

@@ -168,9 +168,9 @@ class AnyFileSystem:
             return None
         return None if found.get("type") == "directory" else int(found.get("size") or 0)
 
-    def exist(self, paths: Sequence[str]) -> list[bool]:
-        """Say which files are there."""
-        return [size is not None for size in self._together(self.size, paths)]
+    def sizes(self, paths: Sequence[str]) -> list[int | None]:
+        """Return the size of each file, None where there is none."""
+        return self._together(self.size, paths)
 
     def _together(self, call: Callable[[A], B], many: Sequence[A]) -> list[B]:
         """Call for each, several at once: a round trip takes longer than its work."""

@@ -218,8 +218,8 @@ class Walk:
     def _missing(self, unit: Unit, folder: str, absent: dict[bytes, tuple[int, str]]) -> None:
         paths = {f"{folder}/{checksum.hex()[2:]}": told for checksum, told in absent.items() if told[0]}
         # Asked again: where listings lag behind, one may be there.
-        for (path, (level, who)), there in zip(paths.items(), self._fs.exist(list(paths)), strict=True):
-            if there:
+        for (path, (level, who)), size in zip(paths.items(), self._fs.sizes(list(paths)), strict=True):
+            if size is not None:
                 continue
             if level >= Names.VERSION:
                 unit.problem(path, "missing", f"it is gone, and {who} needs it", who)
