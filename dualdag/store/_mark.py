@@ -7,7 +7,7 @@ import warnings
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dualdag.errors import StoreError
-from dualdag.store._marks import ARTIFACT, DEAD, LIVE, Marks
+from dualdag.store._marks import ARTIFACT, DEAD, DROPPED, LIVE, Marks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -74,9 +74,7 @@ def mark_versions(store: Published, marks: Marks, limits: Limits, *, lineage: bo
         marks.put("INSERT OR IGNORE INTO refs VALUES (?, ?, ?)", refs)
         if lineage:
             _mark_kept(store, marks, limits, [version for version, kept in page if kept])
-            # Young as its result may be, it was asked to go.
-            goes = [version for version, kept in page if not kept]
-            _mark_lineage(marks, ((key, _GOES) for version in goes for key in (version.trace, version.action)))
+            _mark_dropped(marks, [version for version, kept in page if not kept])
 
 
 def _versions(store: Published, limits: Limits) -> Iterator[tuple[Version, bool]]:
@@ -101,6 +99,12 @@ def _mark_kept(store: Published, marks: Marks, limits: Limits, versions: Sequenc
         keys = [version.trace, version.action, *map(bytes.fromhex, lineage_of(store, version).get("lineage", ()))]
         rows += [(key, recent) for key in keys]
     _mark_lineage(marks, rows)
+
+
+def _mark_dropped(marks: Marks, versions: Sequence[Version]) -> None:
+    """Note what was asked to go, young as it may be."""
+    marks.want((one, DROPPED, version.seconds, version.created) for version in versions for one in addresses(version))
+    _mark_lineage(marks, ((key, _GOES) for version in versions for key in (version.trace, version.action)))
 
 
 def _mark_lineage(marks: Marks, rows: Iterable[tuple[bytes, int]]) -> None:
@@ -163,5 +167,6 @@ def mark_records(store: Published, marks: Marks, limits: Limits) -> None:
             # What a refresh gave must not be made anew while a version tells of it.
             in_force = made in (_OLD, _RECENT) and key in late
             live = made == _RECENT or in_force or (made != _GOES and record.created >= limits.results_from)
-            wanted.append((record.checksum, LIVE if live else DEAD, record.seconds, record.created))
+            why = LIVE if live else DROPPED if made == _GOES else DEAD
+            wanted.append((record.checksum, why, record.seconds, record.created))
         marks.want(wanted)

@@ -11,10 +11,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-__all__ = ["ARTIFACT", "DEAD", "LIVE", "Marks"]
+__all__ = ["ARTIFACT", "DEAD", "DROPPED", "LIVE", "Marks"]
 
-#: Why an object stays: it does not; a result that is wanted; part of a version.
-DEAD, LIVE, ARTIFACT = 0, 1, 2
+#: Why an object stays: it does not, being part of a version that goes; it does not; a result that is wanted; part of
+#: a version.
+DROPPED, DEAD, LIVE, ARTIFACT = -1, 0, 1, 2
 
 _TABLES = """
 PRAGMA journal_mode=OFF;

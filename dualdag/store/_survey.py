@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from dualdag.errors import CorruptObjectError
 from dualdag.store._artifacts import Artifacts, is_folder_of
 from dualdag.store._fs import Entry, FileSystem
-from dualdag.store._marks import DEAD, LIVE, Marks
+from dualdag.store._marks import DEAD, DROPPED, LIVE, Marks
 from dualdag.store._own import is_journal, is_scratch, is_set_aside, is_temporary
 from dualdag.store._series import entries
 
@@ -57,7 +57,8 @@ def survey_objects(fs: FileSystem, marks: Marks, limits: Limits, now: float, *, 
                 address = bytes.fromhex(bucket + one.name)
                 why, seconds, created = wanted.get(address, (DEAD, 0.0, 0.0))
                 written = one.modified if one.modified is not None else created or now
-                goes = YOUNG if written >= limits.objects_from else STAYS if why else WAITS if runs else GOES
+                young = written >= limits.objects_from and why != DROPPED
+                goes = YOUNG if young else STAYS if why > DEAD else WAITS if runs else GOES
                 rows.append((address, one.nbytes, why, goes, seconds / max(one.nbytes, 1), created))
         marks.put("INSERT OR REPLACE INTO found VALUES (?, ?, ?, ?, ?, ?)", rows)
         _leftovers(marks, f"objects/{bucket}", entries, now)
