@@ -5,13 +5,11 @@ from __future__ import annotations
 import os
 import socket
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dualdag.errors import BackendError, CodecError, DualdagError, StoreError
 from dualdag.execution._copies import own_copy
 from dualdag.execution._failures import user_traceback
-from dualdag.execution._git import Git
 from dualdag.execution._inputs import note_tokens, read_files
 from dualdag.execution._moved import check_moved
 from dualdag.execution._protocol import Handle, RunInfo
@@ -182,9 +180,9 @@ def _open_backend(run: Run, plan: Plan) -> None:
         run.recorder.ticking = run.session.inline
         run.opened = True
         run.claims = _claims_for(run, plan)
-        if run.git is None and any(plan.actions[i] in (2, 3) and run.graph.artifacts(i) for i in run.graph.extras):
+        if any(plan.actions[i] in (2, 3) and run.graph.artifacts(i) for i in run.graph.extras):
             # Versions will tell it; git takes longer than many a run.
-            run.git = Git(Path.cwd())
+            run.ask_git()
 
 
 def _claims_for(run: Run, plan: Plan) -> Claims | None:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import time
 import uuid
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from dualdag.execution._git import Git
 from dualdag.execution._result import Event, Listener
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from dualdag.execution._git import Git
     from dualdag.execution._protocol import Backend, Outcome, Session
     from dualdag.execution._recorder import Recorder
     from dualdag.graph import Graph
@@ -102,6 +103,12 @@ class Run:
     claims: Claims | None = None
     observed: dict[bytes, float] = field(default_factory=dict)
     unkept: set[bytes] = field(default_factory=set)
+
+    def ask_git(self) -> Git:
+        """Return what asks git, once, where the repository stands that the working folder lies in."""
+        if self.git is None:
+            self.git = Git(Path.cwd())
+        return self.git
 
     def tell(self, kind: str, position: int = -1, **more: Any) -> None:
         """Tell the journal and the listeners of something.

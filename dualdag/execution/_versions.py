@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 import os.path
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dualdag.errors import CorruptObjectError, StoreError, UntrustedRecordError
-from dualdag.execution._git import Git
 from dualdag.execution._inputs import look_at
 from dualdag.execution._making import FORMAT, MOST_STEPS, FileFact, Known, machine, making_of
 from dualdag.execution._result import ArtifactRow
@@ -134,9 +132,7 @@ def _made_of(scheduler: Scheduler, i: int, spec: ArtifactSpec) -> tuple[bytes, b
     run = scheduler.run
     above, inputs = _lineage(scheduler, i)
     details, code = making_of(scheduler.graph, i, _known(scheduler))
-    if run.git is None:
-        run.git = Git(Path.cwd())
-    git = run.git.state()
+    git = run.ask_git().state()
     details |= {
         "format": FORMAT,
         "made": time.time(),

@@ -90,20 +90,22 @@ def s3_server() -> Iterator[dict[str, Any]]:
             server.kill()
 
 
-def make_bucket(server: str, name: str) -> None:
-    """Make a bucket on a server of `s3_server`; not by s3fs, whose thread must not be there yet when children fork.
+def make_bucket(server: str) -> str:
+    """Make a bucket on a server of `s3_server` and return its name.
+
+    Not by s3fs, whose thread must not be there yet when children fork.
 
     Parameters
     ----------
     server : str
         Its URL.
-    name : str
-        Of the bucket.
     """
+    name = f"b{uuid.uuid4().hex}"
     connection = HTTPConnection(server.removeprefix("http://"))
     connection.request("PUT", f"/{name}", headers={"Authorization": "AWS4-HMAC-SHA256 Credential=k/1/us-east-1/s3/x"})
     assert connection.getresponse().status == 200
     connection.close()
+    return name
 
 
 @contextmanager
@@ -113,10 +115,10 @@ def s3_place() -> Iterator[Callable[[Path], Place]]:
 
     before = conf.get("s3")
     with s3_server() as options:
-        make_bucket(options["endpoint_url"], "crashes")
+        bucket = make_bucket(options["endpoint_url"])
         conf["s3"] = options
         try:
-            yield at_url("s3://crashes")
+            yield at_url(f"s3://{bucket}")
         finally:
             if before is None:
                 del conf["s3"]

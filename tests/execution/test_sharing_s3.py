@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import uuid
 from collections import Counter
 from pathlib import Path
 
@@ -31,8 +30,7 @@ def server():
 def test_clients_of_several_processes_share_a_run(server, tmp_path, full):
     """Of eight processes with four clients each; two with two where no more is asked for."""
     processes, clients, count = (8, 4, 200) if full else (2, 2, 12)
-    bucket = f"b{uuid.uuid4().hex}"
-    make_bucket(server, bucket)
+    bucket = make_bucket(server)
     words = [count, tmp_path / "marks", "quick", f"s3://{bucket}/team", "local", clients, 0, 0]
     made = []
     try:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
-
 import pytest
 from fsspec.config import conf
 
@@ -21,9 +19,7 @@ def bucket(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     with s3_server() as options:
         monkeypatch.setitem(conf, "s3", options)
-        name = f"b{uuid.uuid4().hex}"
-        make_bucket(options["endpoint_url"], name)
-        yield f"s3://{name}"
+        yield f"s3://{make_bucket(options['endpoint_url'])}"
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
-
 import pytest
 from fsspec.config import conf
 
@@ -32,18 +30,14 @@ class TestS3(StoreSuite):
     def url(self, server, monkeypatch, tmp_path):
         monkeypatch.setitem(conf, "s3", server)
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-        bucket = f"b{uuid.uuid4().hex}"
-        make_bucket(server["endpoint_url"], bucket)
-        return f"s3://{bucket}/team"
+        return f"s3://{make_bucket(server['endpoint_url'])}/team"
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_signed_store_there(server, monkeypatch, tmp_path):
     monkeypatch.setitem(conf, "s3", server)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    bucket = f"b{uuid.uuid4().hex}"
-    make_bucket(server["endpoint_url"], bucket)
-    url, secret = f"s3://{bucket}/team", "the secret of this bucket"
+    url, secret = f"s3://{make_bucket(server['endpoint_url'])}/team", "the secret of this bucket"
     store = open_store(url, secret=secret)
     made = store.add_version(a_version(store, "x", ["y" * 10_000]))
     store.put_records([a_record("x")])

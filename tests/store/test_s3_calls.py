@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections import Counter
 
 import pytest
@@ -20,9 +19,7 @@ def url(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     with s3_server() as options:
         monkeypatch.setitem(conf, "s3", options)
-        bucket = f"b{uuid.uuid4().hex}"
-        make_bucket(options["endpoint_url"], bucket)
-        yield f"s3://{bucket}/team"
+        yield f"s3://{make_bucket(options['endpoint_url'])}/team"
 
 
 @pytest.fixture
